@@ -1,0 +1,20 @@
+//! The words that every other crate speaks: org, channel, publication, position, payload, identity.
+//!
+//! A publication is drafted by a dialect, gets its [`Position`] from the hub, and then travels as one
+//! `Arc<Publication>` to workers, store and bus. Nothing here does IO, reads a clock or knows a protocol.
+
+mod channel;
+mod identity;
+mod pattern;
+mod payload;
+mod position;
+mod publication;
+mod time;
+
+pub use channel::{CHANNEL_NAME_BYTES_MAX, ChannelFlags, ChannelId, InvalidChannelName, OrgId};
+pub use identity::{Identity, IdentityKind};
+pub use pattern::ChannelPattern;
+pub use payload::{InvalidJson, Payload, RawJson};
+pub use position::{InvalidPosition, Position};
+pub use publication::{Draft, Expects, Kind, Publication, SessionId, Storing};
+pub use time::{Monotonic, Now, Timestamp};

@@ -1,0 +1,81 @@
+use serde::{Deserialize, Serialize};
+
+/// A pattern over channel names: `*` stands for any run of characters, also none; all else is literal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct ChannelPattern(Box<str>);
+
+impl ChannelPattern {
+    /// A pattern of this text; every text is one.
+    pub fn new(text: &str) -> ChannelPattern {
+        ChannelPattern(text.into())
+    }
+
+    /// The pattern's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `name` matches, in time linear in `name` for each `*`.
+    pub fn matches(&self, name: &str) -> bool {
+        let mut pieces = self.0.split('*');
+        let Some(mut rest) = pieces.next().and_then(|first| name.strip_prefix(first)) else {
+            return false;
+        };
+        let Some(last) = self.0.rsplit_once('*').map(|(_, last)| last) else {
+            return rest.is_empty();
+        };
+        // The pieces between two stars are taken where they first occur: leftmost leaves the most behind.
+        let between = self.0.matches('*').count() - 1;
+        for piece in pieces.take(between) {
+            match rest.find(piece) {
+                Some(at) => rest = &rest[at + piece.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn stars_stand_for_any_run() {
+        for (pattern, name, expected) in [
+            ("*", "", true),
+            ("*", "anything", true),
+            ("room.*", "room.1", true),
+            ("room.*", "room", false),
+            ("*.typing", "room.typing", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "acb", false),
+            ("ab*ba", "aba", false),
+            ("exact", "exact", true),
+            ("exact", "exactly", false),
+            ("**", "x", true),
+            ("", "", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(ChannelPattern::new(pattern).matches(name), expected, "{pattern:?} on {name:?}");
+        }
+    }
+
+    fn reference(pattern: &[u8], name: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => name.is_empty(),
+            Some((b'*', rest)) => (0..=name.len()).any(|skip| reference(rest, &name[skip..])),
+            Some((first, rest)) => name.first() == Some(first) && reference(rest, &name[1..]),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_obvious_recursion(pattern in "[ab*]{0,6}", name in "[ab]{0,8}") {
+            let expected = reference(pattern.as_bytes(), name.as_bytes());
+            prop_assert_eq!(ChannelPattern::new(&pattern).matches(&name), expected);
+        }
+    }
+}

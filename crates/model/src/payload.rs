@@ -1,0 +1,106 @@
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+
+/// The text is not one JSON value.
+#[derive(Debug, thiserror::Error)]
+#[error("not valid JSON: {0}")]
+pub struct InvalidJson(#[from] serde_json::Error);
+
+/// One JSON value as the client wrote it: checked, never parsed into a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawJson(Bytes);
+
+impl RawJson {
+    /// Checks that `text` is one JSON value in UTF-8, with nothing but whitespace around it.
+    ///
+    /// # Errors
+    /// It is not, or it nests deeper than 128 levels.
+    pub fn new(text: Bytes) -> Result<RawJson, InvalidJson> {
+        // `from_str` because `IgnoredAny` would skip over strings that are not UTF-8.
+        let checked = std::str::from_utf8(&text).map_err(|e| serde::de::Error::custom(e.to_string()));
+        checked.and_then(serde_json::from_str::<IgnoredAny>)?;
+        Ok(RawJson(text))
+    }
+
+    /// Trusts that `text` was written by a JSON serializer.
+    pub fn from_serializer(text: impl Into<Bytes>) -> RawJson {
+        let text = text.into();
+        debug_assert!(serde_json::from_slice::<IgnoredAny>(&text).is_ok());
+        RawJson(text)
+    }
+
+    /// The text.
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Checked on construction. An empty text would break its readers less than a panic.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// What a publication carries. Kept as it came, so that it is handed on without being parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// One JSON value.
+    Json(RawJson),
+    /// UTF-8 text that is not JSON; for JSON dialects it is a string.
+    Text(Bytes),
+    /// Bytes; for text-only dialects it is base64, and marked so.
+    Binary(Bytes),
+}
+
+impl Payload {
+    /// JSON if `text` is one JSON value, else text. `text` has to be UTF-8.
+    pub fn from_text(text: Bytes) -> Payload {
+        debug_assert!(std::str::from_utf8(&text).is_ok());
+        if serde_json::from_slice::<IgnoredAny>(&text).is_ok() {
+            Payload::Json(RawJson(text))
+        } else {
+            Payload::Text(text)
+        }
+    }
+
+    /// The bytes, whatever they mean.
+    pub fn as_bytes(&self) -> &Bytes {
+        match self {
+            Payload::Json(json) => json.as_bytes(),
+            Payload::Text(bytes) | Payload::Binary(bytes) => bytes,
+        }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_checked_and_kept_as_written() {
+        let json = RawJson::new(Bytes::from_static(b" {\"a\": 1.0} ")).unwrap();
+        assert_eq!(json.as_str(), " {\"a\": 1.0} ");
+        for bad in [&b"{"[..], b"", b"1 2", b"\"\xff\"", b"{\"a\":1,}", b"\xef\xbb\xbf1"] {
+            assert!(RawJson::new(Bytes::from_static(bad)).is_err(), "{bad:?}");
+        }
+        let deep = "[".repeat(100_000);
+        assert!(RawJson::new(Bytes::from(deep)).is_err());
+    }
+
+    #[test]
+    fn text_that_is_not_json_stays_text() {
+        assert!(matches!(Payload::from_text(Bytes::from_static(b"hello")), Payload::Text(_)));
+        assert!(matches!(Payload::from_text(Bytes::from_static(b"")), Payload::Text(_)));
+        assert!(matches!(Payload::from_text(Bytes::from_static(b"[1]")), Payload::Json(_)));
+    }
+}
