@@ -1,1 +1,28 @@
-#![doc = "stub"]
+//! Channels and what happens on them: positions, rings, fan-out, replies, presence, recovery.
+//!
+//! A [`Hub`] has [`Org`]s, an org has channels. [`Org::publish`] gives a publication its position and hands it
+//! to the [`Inbox`] of each worker that listens; a worker spreads it over its own subscribers with a
+//! [`Fanout`], which no other thread ever sees. Everything here is synchronous and deterministic: it opens
+//! no socket, reads no clock (`now` is an argument) and knows neither dialect nor store. What is to be stored is
+//! *held* until its owner says [`Org::settle`].
+
+mod channel;
+mod fanout;
+mod hub;
+mod inbox;
+mod org;
+mod presence;
+mod replies;
+mod ring;
+mod rule;
+mod sequence;
+
+pub use channel::ChannelUid;
+pub use fanout::{Fanout, Filter, Group, Subscriber, Subscription};
+pub use hub::{Hub, HubSettings};
+pub use inbox::{Delivery, Inbox, WorkerId};
+pub use org::{Org, OrgStats, Recent, Since, SubscribeError, Subscribed, TooManyChannels};
+pub use presence::{Departure, Member, PresenceError};
+pub use replies::{Collect, Reply, ReplyError, ReplyEvent, ReplySink};
+pub use rule::{Delivering, Kinds, Rule, Rules};
+pub use sequence::{Hold, Outcome};

@@ -1,0 +1,48 @@
+use std::sync::Arc;
+
+use antiphon_model::{ChannelId, Monotonic, Position};
+use smallvec::SmallVec;
+
+use crate::presence::Presence;
+use crate::ring::Ring;
+use crate::{Rule, WorkerId};
+
+/// A channel as long as it is in memory: a number that is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelUid(pub u64);
+
+/// What the hub keeps of a channel that somebody listens to, is present on, or may want to recover.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) uid: ChannelUid,
+    pub(crate) id: Arc<ChannelId>,
+    pub(crate) rule: Arc<Rule>,
+    /// The workers that have a subscriber.
+    pub(crate) workers: SmallVec<[WorkerId; 4]>,
+    pub(crate) ring: Ring,
+    pub(crate) presence: Presence,
+    /// When it was last published on or left.
+    pub(crate) used: Monotonic,
+    /// Whether it stands in the queue of channels to forget.
+    pub(crate) fading: bool,
+}
+
+impl Channel {
+    pub(crate) fn new(uid: ChannelUid, id: Arc<ChannelId>, rule: Arc<Rule>, floor: Position) -> Channel {
+        Channel {
+            uid,
+            id,
+            rule,
+            workers: SmallVec::new(),
+            ring: Ring::new(floor),
+            presence: Presence::default(),
+            used: Monotonic::default(),
+            fading: false,
+        }
+    }
+
+    /// Whether nobody listens or is present.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.workers.is_empty() && self.presence.is_empty()
+    }
+}

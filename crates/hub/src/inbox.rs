@@ -1,0 +1,79 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use antiphon_model::Publication;
+use parking_lot::Mutex;
+
+use crate::ChannelUid;
+
+/// A worker, by its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub u16);
+
+/// A publication on its way to a worker.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The channel, as the worker's [`crate::Fanout`] knows it.
+    pub channel: ChannelUid,
+    /// The publication, shared with every other worker.
+    pub publication: Arc<Publication>,
+}
+
+/// Where the hub puts what a worker has to deliver. One push for each publication, however many listen.
+pub struct Inbox {
+    queue: Mutex<Vec<Delivery>>,
+    len: AtomicUsize,
+    signalled: AtomicBool,
+    signal: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Inbox {
+    /// An inbox that calls `signal` when it was empty and no longer is. The call comes from the publisher's
+    /// thread, under the org's lock: it only wakes.
+    pub fn new(signal: Box<dyn Fn() + Send + Sync>) -> Inbox {
+        Inbox {
+            queue: Mutex::new(Vec::new()),
+            len: AtomicUsize::new(0),
+            signalled: AtomicBool::new(false),
+            signal,
+        }
+    }
+
+    pub(crate) fn push(&self, delivery: Delivery) {
+        let len = {
+            let mut queue = self.queue.lock();
+            queue.push(delivery);
+            queue.len()
+        };
+        self.len.store(len, Ordering::Relaxed);
+        // Reading first keeps the line shared while a burst arrives.
+        if !self.signalled.load(Ordering::Acquire) && !self.signalled.swap(true, Ordering::AcqRel) {
+            (self.signal)();
+        }
+    }
+
+    /// Takes everything, in order, into `batch`, which has to be empty: its capacity is what comes next.
+    pub fn drain(&self, batch: &mut Vec<Delivery>) {
+        debug_assert!(batch.is_empty());
+        // Before the lock: a push after the swap below signals again.
+        self.signalled.store(false, Ordering::Release);
+        std::mem::swap(&mut *self.queue.lock(), batch);
+        self.len.store(0, Ordering::Relaxed);
+    }
+
+    /// About how many deliveries wait: publishers are slowed down by it.
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

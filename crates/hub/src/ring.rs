@@ -1,0 +1,123 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use antiphon_model::{Position, Publication, Timestamp};
+
+/// The last publications of a channel, for those who come back.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    publications: VecDeque<Arc<Publication>>,
+    bytes: usize,
+    /// Everything after this position is here.
+    floor: Position,
+}
+
+/// How much a ring keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RingLimits {
+    pub(crate) size: usize,
+    pub(crate) bytes: usize,
+    pub(crate) age: Option<Duration>,
+}
+
+impl Ring {
+    /// An empty ring that knows everything after `floor`.
+    pub(crate) fn new(floor: Position) -> Ring {
+        Ring { publications: VecDeque::new(), bytes: 0, floor }
+    }
+
+    pub(crate) fn push(&mut self, publication: Arc<Publication>, limits: RingLimits, wall: Timestamp) {
+        if limits.size == 0 {
+            self.floor = publication.position;
+            return;
+        }
+        self.bytes += publication.memory_bytes();
+        self.publications.push_back(publication);
+        while self.publications.len() > limits.size || self.bytes > limits.bytes {
+            self.pop();
+        }
+        self.expire(limits.age, wall);
+    }
+
+    /// Drops what is older than `age`.
+    pub(crate) fn expire(&mut self, age: Option<Duration>, wall: Timestamp) {
+        let Some(age) = age else { return };
+        let oldest = wall.earlier_by(age);
+        while self.publications.front().is_some_and(|first| first.position.timestamp() < oldest) {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some(publication) = self.publications.pop_front() {
+            self.bytes -= publication.memory_bytes();
+            self.floor = publication.position;
+        }
+    }
+
+    /// Everything after this position is here; what was before may have been dropped.
+    pub(crate) fn floor(&self) -> Position {
+        self.floor
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.publications.is_empty()
+    }
+
+    /// What came after `since`, oldest first.
+    pub(crate) fn after(&self, since: Position) -> impl DoubleEndedIterator<Item = &Arc<Publication>> {
+        let start = self.publications.partition_point(|p| p.position <= since);
+        self.publications.range(start..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use antiphon_model::{ChannelFlags, ChannelId, Draft, Payload};
+
+    fn publication(position: u64, len: usize) -> Arc<Publication> {
+        let channel = Arc::new(ChannelId::new("a", ChannelFlags::NONE).unwrap());
+        Arc::new(Draft::new(channel, Payload::Binary(vec![0; len].into())).at(Position(position)))
+    }
+
+    fn positions(ring: &Ring, since: u64) -> Vec<u64> {
+        ring.after(Position(since)).map(|p| p.position.0).collect()
+    }
+
+    const ROOMY: RingLimits = RingLimits { size: 3, bytes: usize::MAX, age: None };
+
+    #[test]
+    fn the_floor_is_the_last_one_dropped() {
+        let mut ring = Ring::new(Position(5));
+        for position in [10, 20, 30, 40] {
+            ring.push(publication(position, 1), ROOMY, Timestamp(0));
+        }
+        assert_eq!(ring.floor(), Position(10));
+        assert_eq!(positions(&ring, 10), [20, 30, 40]);
+        assert_eq!(positions(&ring, 25), [30, 40]);
+        assert_eq!(positions(&ring, 40), [0; 0]);
+    }
+
+    #[test]
+    fn bytes_and_age_are_limits_too() {
+        let mut ring = Ring::new(Position::ZERO);
+        let limits = RingLimits { bytes: 3000, ..ROOMY };
+        for position in [1, 2, 3] {
+            ring.push(publication(position, 1000), limits, Timestamp(0));
+        }
+        assert_eq!(positions(&ring, 0), [2, 3]);
+        ring.expire(Some(Duration::from_nanos(100)), Timestamp(4));
+        assert_eq!(positions(&ring, 0), [3]);
+        assert_eq!(ring.floor(), Position(2));
+    }
+
+    #[test]
+    fn a_ring_of_no_size_still_knows_what_it_missed() {
+        let mut ring = Ring::new(Position::ZERO);
+        ring.push(publication(7, 1), RingLimits { size: 0, ..ROOMY }, Timestamp(0));
+        assert!(ring.is_empty());
+        assert_eq!(ring.floor(), Position(7));
+    }
+}

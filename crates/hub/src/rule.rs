@@ -1,0 +1,107 @@
+use std::time::Duration;
+
+use antiphon_model::{ChannelFlags, ChannelId, ChannelPattern, IdentityKind};
+use std::sync::Arc;
+
+/// When a stored publication is delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivering {
+    /// After its group is committed (or the hold's time is up): nothing is seen that a crash takes back.
+    #[default]
+    AfterCommit,
+    /// At once: lowest latency, and a subscriber may have seen what a crash then takes back.
+    AtOnce,
+}
+
+/// A set of identity kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    /// Every kind.
+    pub const ALL: Kinds = Kinds(u8::MAX);
+
+    /// Whether `kind` is one of them.
+    pub fn contains(self, kind: IdentityKind) -> bool {
+        self.0 & (1 << kind as u8) != 0
+    }
+}
+
+impl FromIterator<IdentityKind> for Kinds {
+    fn from_iter<I: IntoIterator<Item = IdentityKind>>(kinds: I) -> Kinds {
+        Kinds(kinds.into_iter().fold(0, |bits, kind| bits | 1 << kind as u8))
+    }
+}
+
+/// How the channels of a pattern behave.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Which channels; the first rule that matches counts.
+    pub channels: ChannelPattern,
+    /// How many publications are kept: in memory for recovery, and in the store if `persist`.
+    pub history_size: usize,
+    /// How long they are kept; none is for ever (in the store) or until pushed out (in memory).
+    pub history_age: Option<Duration>,
+    /// How many of them are kept in memory.
+    pub ring_size: usize,
+    /// Whether publications are stored.
+    pub persist: bool,
+    /// When stored publications are delivered.
+    pub deliver: Delivering,
+    /// Whether who is here is counted.
+    pub presence: bool,
+    /// The kinds of identity that may publish, if access lets them.
+    pub publishers: Kinds,
+    /// The kinds of identity that may subscribe, if access lets them.
+    pub subscribers: Kinds,
+}
+
+impl Default for Rule {
+    fn default() -> Rule {
+        Rule {
+            channels: ChannelPattern::new("*"),
+            history_size: 1000,
+            history_age: Some(Duration::from_secs(7 * 86_400)),
+            ring_size: 100,
+            persist: true,
+            deliver: Delivering::AfterCommit,
+            presence: true,
+            publishers: Kinds::ALL,
+            subscribers: Kinds::ALL,
+        }
+    }
+}
+
+/// An org's rules, in order, and what holds where none matches.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    rules: Vec<Arc<Rule>>,
+    fallback: Arc<Rule>,
+    presence: Arc<Rule>,
+}
+
+impl Rules {
+    /// These, the first that matches, and else the default rule.
+    pub fn new(rules: impl IntoIterator<Item = Rule>) -> Rules {
+        let presence = Rule { persist: false, presence: false, history_size: 100, ..Rule::default() };
+        Rules {
+            rules: rules.into_iter().map(Arc::new).collect(),
+            fallback: Arc::default(),
+            presence: Arc::new(presence),
+        }
+    }
+
+    /// The rule for a channel. Companion channels of presence have one of their own: kept in memory only.
+    pub fn of(&self, channel: &ChannelId) -> &Arc<Rule> {
+        if channel.flags().contains(ChannelFlags::PRESENCE) {
+            return &self.presence;
+        }
+        self.rules.iter().find(|rule| rule.channels.matches(channel.name())).unwrap_or(&self.fallback)
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules::new([])
+    }
+}
