@@ -1,1 +1,36 @@
-#![doc = "stub"]
+//! Who may do what: credentials, permissions, origins and limits of each org.
+//!
+//! A dialect hands over what a client presented, and [`Access::authenticate`] makes a [`Caller`] of it. The
+//! node asks [`Caller::may`] before each command; listeners ask [`OriginPolicy`] and [`HostPolicy`] before
+//! they let a browser in. Nothing here knows a protocol, reads a clock or opens a socket: time is an input, and
+//! the only IO is reading the key files that the configuration names, in [`Access::load`] and
+//! [`Access::reload`]. Which channels are stored, and for how long, is not decided here.
+
+mod access;
+mod caller;
+mod credential;
+mod host;
+mod jwt;
+mod key_file;
+mod limits;
+mod name;
+mod origin;
+mod permission;
+mod settings;
+
+pub use access::{Access, Org, SettingsError, SettingsProblem};
+pub use caller::{Caller, Refused, Why};
+pub use credential::{AuthError, CREDENTIAL_BYTES_MAX};
+pub use host::{HostPolicy, HostRefused};
+pub use jwt::claims::{Audience, NumericDate, TokenClaims};
+pub use jwt::keys::KeyError;
+pub use jwt::mint::{InspectError, MintError, Unverified, inspect, mint};
+pub use key_file::KeyFileError;
+pub use limits::gcra::{AtomicGcra, Gcra, RetryAfter};
+pub use limits::identities::IdentityLimits;
+pub use limits::rate::{InvalidRate, Rate};
+pub use limits::{InvalidLimits, LimitSettings};
+pub use name::IDENTITY_BYTES_MAX;
+pub use origin::{InvalidOrigin, OriginPolicy, OriginRefused, Transport};
+pub use permission::{Grant, Permission, Permissions};
+pub use settings::{JwtAlgorithm, JwtSettings, KeySettings, OrgSettings, Secret};

@@ -13,7 +13,12 @@ impl Timestamp {
 
     /// The time `ago` before this one, not before the epoch.
     pub fn earlier_by(self, ago: Duration) -> Timestamp {
-        Timestamp(self.0.saturating_sub((ago.as_nanos() / 100) as u64))
+        Timestamp(self.0.saturating_sub(u64::try_from(ago.as_nanos() / 100).unwrap_or(u64::MAX)))
+    }
+
+    /// The time `ahead` after this one.
+    pub fn later_by(self, ahead: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(u64::try_from(ahead.as_nanos() / 100).unwrap_or(u64::MAX)))
     }
 
     /// Seconds since the Unix epoch.

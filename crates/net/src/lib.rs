@@ -1,1 +1,40 @@
-#![doc = "stub"]
+//! Sockets: workers, listeners, WebSocket framing, outboxes and the fan-out into them.
+//!
+//! A [`Server`] runs one thread for each [`Worker`]. A worker owns its connections: it reads a socket into a buffer of its
+//! own, hands whole messages to the connection's [`WebSocketSession`], drains the hub's inbox, encodes each run of
+//! publications once for each [`Format`], and flushes every outbox that has something with one write. What is not a WebSocket
+//! goes to hyper on the same thread, and comes back as a [`Stream`] if it listens.
+//!
+//! What the messages mean is the dialects' business ([`Endpoint`]), and who may do what the node's.
+
+mod accept;
+mod client;
+mod connection;
+mod deliver;
+mod endpoint;
+mod flush;
+mod format;
+mod handshake;
+mod http;
+mod listen;
+mod mailbox;
+mod outbox;
+mod readiness;
+mod server;
+mod session;
+mod settings;
+mod stream;
+mod sweep;
+mod turn;
+pub mod websocket;
+mod worker;
+
+pub use client::{Client, Close, Outgoing};
+pub use endpoint::{Accept, Endpoint, Peer, Upgrade, WebSocketSession};
+pub use format::Format;
+pub use listen::{Gap, ListenError, Listening, ListeningOn, Want};
+pub use server::{NodeInputs, Server, ServerError, ServerParts};
+pub use settings::{NetSettings, SlowReader};
+pub use stream::{Stream, StreamBody, StreamOptions};
+pub use websocket::MessageKind;
+pub use worker::Worker;

@@ -1,1 +1,25 @@
-#![doc = "stub"]
+//! One process of a cluster: hub, store and access put together as the commands that dialects call.
+//!
+//! A dialect decodes what its client wants and calls [`Node::publish`], [`Node::broadcast`], [`Node::history`] and
+//! so on with the client's `Caller`; the node asks access, keeps limits and rules, has the hub order and deliver, and the
+//! store keep. It knows no protocol and no socket; connections and threads are `net`'s.
+
+mod clock;
+mod error;
+mod history;
+mod idempotency;
+pub mod metrics;
+mod node;
+mod org;
+mod presence;
+mod publish;
+mod settings;
+
+pub use clock::SystemClock;
+pub use error::{PresenceFailed, PublishError, ReadError, ReplyFailed};
+pub use history::{History, MissedInStore, Window};
+pub use metrics::Metrics;
+pub use node::{Node, NodeParts};
+pub use org::NodeOrg;
+pub use publish::{Completion, Receipt};
+pub use settings::{NodeSettings, OrgParts};

@@ -1,0 +1,320 @@
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use antiphon_model::{Identity, IdentityKind, OrgId, Timestamp};
+use parking_lot::RwLock;
+use sha2::{Digest, Sha256};
+
+use crate::jwt::Token;
+use crate::jwt::keys::{KeyError, Signer};
+use crate::key_file::{self, KeyFileError};
+use crate::{
+    AuthError, Caller, Grant, InvalidLimits, InvalidOrigin, KeySettings, LimitSettings, OrgSettings,
+    OriginPolicy, OriginRefused, Permission, Permissions, Transport, credential, name,
+};
+
+/// All orgs with their keys: makes callers of credentials.
+pub struct Access {
+    settings: Vec<OrgSettings>,
+    tables: RwLock<Arc<Tables>>,
+}
+
+/// An org as the settings describe it.
+pub struct Org {
+    /// Its name.
+    pub id: OrgId,
+    /// Its limits.
+    pub limits: Arc<LimitSettings>,
+    /// The web pages that may connect to it.
+    pub origins: OriginPolicy,
+    signers: Vec<Signer>,
+}
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("org {org:?}: {problem}")]
+pub struct SettingsError {
+    /// The org.
+    pub org: String,
+    /// What is wrong in it.
+    #[source]
+    pub problem: SettingsProblem,
+}
+
+/// What is wrong with the settings of an org.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsProblem {
+    /// The name is none an org can have.
+    #[error("an org's name is 1 to 64 of A-Z, a-z, 0-9, '-', '_' and '.'")]
+    Name,
+    /// There is another of this name.
+    #[error("there are two of this name")]
+    Duplicate,
+    /// There is another open one.
+    #[error("only one org can be open")]
+    SecondOpen,
+    /// An API key is none.
+    #[error(
+        "key {0} (counted from 1): give key or key_file, 8 to 512 printable ASCII characters without spaces"
+    )]
+    ApiKey(usize),
+    /// An API key's file cannot be read.
+    #[error("key {0} (counted from 1): {1}")]
+    ApiKeyFile(usize, #[source] KeyFileError),
+    /// The same API key a second time, here or in another org.
+    #[error("key {0} (counted from 1) is in the settings twice")]
+    ApiKeyTwice(usize),
+    /// An API key's identity is none.
+    #[error("key {0} (counted from 1): an identity has 1 to {max} bytes and no control characters", max = crate::IDENTITY_BYTES_MAX)]
+    Identity(usize),
+    /// A signer's key cannot be used.
+    #[error("jwt {0} (counted from 1): {1}")]
+    Signer(usize, #[source] KeyError),
+    /// An allowed origin is none.
+    #[error(transparent)]
+    Origin(#[from] InvalidOrigin),
+    /// The limits cannot be held.
+    #[error(transparent)]
+    Limits(#[from] InvalidLimits),
+}
+
+impl Access {
+    /// Checks the settings and reads the key files that they name.
+    ///
+    /// # Errors
+    /// Something in them cannot be used.
+    pub fn load(settings: Vec<OrgSettings>) -> Result<Access, SettingsError> {
+        let tables = RwLock::new(Arc::new(Tables::build(&settings)?));
+        Ok(Access { settings, tables })
+    }
+
+    /// Reads all key files again. Callers keep what they were granted before.
+    ///
+    /// # Errors
+    /// One of them cannot be used; all keys stay as they were.
+    pub fn reload(&self) -> Result<(), SettingsError> {
+        let tables = Arc::new(Tables::build(&self.settings)?);
+        *self.tables.write() = tables;
+        Ok(())
+    }
+
+    /// Makes a caller of what a client presented: an API key or a JWT, with or without `Bearer` before it,
+    /// or nothing, for the open org. `identity_hint` is how the client names itself, where it may.
+    ///
+    /// # Errors
+    /// The credential is none of this server's, or is not valid at `now`; or the identity cannot be one.
+    pub fn authenticate(
+        &self,
+        credential: Option<&str>,
+        identity_hint: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        let tables = self.tables();
+        let Some(credential) = credential::parse(credential)? else {
+            return tables.anonymous(identity_hint);
+        };
+        match tables.keys.get(&digest(credential)) {
+            Some(key) => key.caller(identity_hint),
+            None => tables.token(credential, identity_hint, now),
+        }
+    }
+
+    /// The org of this name.
+    pub fn org(&self, id: &OrgId) -> Option<Arc<Org>> {
+        self.tables().orgs.get(id).cloned()
+    }
+
+    /// All orgs, by name.
+    pub fn orgs(&self) -> Vec<Arc<Org>> {
+        self.tables().orgs.values().cloned().collect()
+    }
+
+    /// The org that asks for no credentials.
+    pub fn open_org(&self) -> Option<Arc<Org>> {
+        self.tables().open.clone()
+    }
+
+    /// Checks the origin of a request whose org is not known, as a CORS preflight's: some org has to allow it.
+    ///
+    /// # Errors
+    /// None does.
+    pub fn check_preflight(
+        &self,
+        origin: Option<&str>,
+        host: Option<&str>,
+        transport: Transport,
+    ) -> Result<(), OriginRefused> {
+        self.tables().any_origins.check(origin, host, transport)
+    }
+
+    fn tables(&self) -> Arc<Tables> {
+        Arc::clone(&self.tables.read())
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("orgs", &self.tables().orgs.keys()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Org {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Org")
+            .field("id", &self.id)
+            .field("limits", &self.limits)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the settings and the key files come to: replaced as a whole.
+#[derive(Default)]
+struct Tables {
+    orgs: BTreeMap<OrgId, Arc<Org>>,
+    open: Option<Arc<Org>>,
+    /// By digest: looking a guess up takes a time that says nothing about how much of a key it has right.
+    keys: HashMap<[u8; 32], ApiKey>,
+    any_origins: OriginPolicy,
+}
+
+struct ApiKey {
+    org: Arc<Org>,
+    kind: IdentityKind,
+    identity: Option<Arc<Identity>>,
+    grants: Arc<[Grant]>,
+}
+
+impl ApiKey {
+    fn caller(&self, identity_hint: Option<&str>) -> Result<Caller, AuthError> {
+        let identity = match &self.identity {
+            Some(identity) => Arc::clone(identity),
+            None => name::identity(self.kind, identity_hint)?,
+        };
+        Ok(self.org.caller(identity, Arc::clone(&self.grants), None))
+    }
+}
+
+impl Org {
+    fn caller(&self, identity: Arc<Identity>, grants: Arc<[Grant]>, expires: Option<Timestamp>) -> Caller {
+        Caller::new(self.id.clone(), identity, grants, expires, Arc::clone(&self.limits))
+    }
+}
+
+impl Tables {
+    fn build(settings: &[OrgSettings]) -> Result<Tables, SettingsError> {
+        let mut tables = Tables::default();
+        for org in settings {
+            tables.add(org).map_err(|problem| SettingsError { org: org.name.clone(), problem })?;
+        }
+        Ok(tables)
+    }
+
+    fn add(&mut self, settings: &OrgSettings) -> Result<(), SettingsProblem> {
+        if !name::is_org_name(&settings.name) {
+            return Err(SettingsProblem::Name);
+        }
+        settings.limits.check()?;
+        let mut signers = Vec::new();
+        for (index, jwt) in settings.jwt.iter().enumerate() {
+            signers.push(Signer::load(jwt).map_err(|error| SettingsProblem::Signer(index + 1, error))?);
+        }
+        let org = Arc::new(Org {
+            id: OrgId::new(&settings.name),
+            limits: Arc::new(settings.limits.clone()),
+            origins: OriginPolicy::new(&settings.allowed_origins)?,
+            signers,
+        });
+        if settings.open && self.open.replace(Arc::clone(&org)).is_some() {
+            return Err(SettingsProblem::SecondOpen);
+        }
+        for (index, key) in settings.keys.iter().enumerate() {
+            self.add_key(&org, key, index + 1)?;
+        }
+        self.any_origins = std::mem::take(&mut self.any_origins).union(&org.origins);
+        match self.orgs.insert(org.id.clone(), org) {
+            None => Ok(()),
+            Some(_) => Err(SettingsProblem::Duplicate),
+        }
+    }
+
+    fn add_key(
+        &mut self,
+        org: &Arc<Org>,
+        settings: &KeySettings,
+        number: usize,
+    ) -> Result<(), SettingsProblem> {
+        let in_file = |path: &PathBuf| {
+            key_file::read_secret(path).map_err(|error| SettingsProblem::ApiKeyFile(number, error))
+        };
+        let key = match (&settings.key, &settings.key_file) {
+            (Some(key), None) => key.clone(),
+            (None, Some(path)) => in_file(path)?,
+            _ => return Err(SettingsProblem::ApiKey(number)),
+        };
+        let key = key.expose();
+        if !(8..=512).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(SettingsProblem::ApiKey(number));
+        }
+        let permissions: Permissions = settings.allow.iter().copied().collect();
+        let kind = settings.kind.unwrap_or_else(|| default_kind(permissions));
+        let identity = match settings.identity.as_deref() {
+            Some(name) if !name::is_identity(name) => return Err(SettingsProblem::Identity(number)),
+            name => name.map(|name| Arc::new(Identity::new(kind, name))),
+        };
+        let grants = Arc::new([Grant { channels: settings.channels.clone(), permissions }]);
+        let key_of_org = ApiKey { org: Arc::clone(org), kind, identity, grants };
+        match self.keys.insert(digest(key), key_of_org) {
+            None => Ok(()),
+            Some(_) => Err(SettingsProblem::ApiKeyTwice(number)),
+        }
+    }
+
+    fn anonymous(&self, identity_hint: Option<&str>) -> Result<Caller, AuthError> {
+        let org = self.open.as_ref().ok_or(AuthError::Missing)?;
+        let identity = name::identity(IdentityKind::User, identity_hint)?;
+        Ok(org.caller(identity, Arc::new([Grant::everywhere(Permissions::CLIENT)]), None))
+    }
+
+    fn token(
+        &self,
+        credential: &str,
+        identity_hint: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        let token = Token::parse(credential).ok_or(AuthError::UnknownKey)??;
+        let org = self.org_of(token.claimed_org()?.as_deref()).ok_or(AuthError::UnknownSigningKey)?;
+        let (claims, signer) = token.verify(&org.signers, now)?;
+        let grants = match claims.permissions {
+            Some(grants) => grants.into(),
+            None => Arc::clone(&signer.default_grants),
+        };
+        let permissions = grants.iter().fold(Permissions::NONE, |all, grant| all.union(grant.permissions));
+        let kind = claims.kind.unwrap_or_else(|| default_kind(permissions));
+        if kind == IdentityKind::Server && !permissions.contains(Permission::Admin) {
+            return Err(AuthError::KindRefused);
+        }
+        let identity = name::identity(kind, claims.sub.as_deref().or(identity_hint))?;
+        Ok(org.caller(identity, grants, claims.exp.map(|exp| exp.0)))
+    }
+
+    /// The org whose keys are to verify a token that claims to be for `name`; without a claim, the only org
+    /// that takes tokens.
+    fn org_of(&self, name: Option<&str>) -> Option<&Arc<Org>> {
+        if let Some(name) = name {
+            return self.orgs.get(&OrgId::new(name));
+        }
+        let mut takers = self.orgs.values().filter(|org| !org.signers.is_empty());
+        takers.next().filter(|_| takers.next().is_none())
+    }
+}
+
+fn default_kind(permissions: Permissions) -> IdentityKind {
+    if permissions.contains(Permission::Admin) { IdentityKind::Server } else { IdentityKind::User }
+}
+
+fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}

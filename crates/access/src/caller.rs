@@ -1,0 +1,278 @@
+use std::fmt;
+use std::sync::Arc;
+
+use antiphon_model::{ChannelFlags, ChannelId, Identity, IdentityKind, OrgId, Timestamp};
+
+use crate::{Grant, LimitSettings, Permission, Permissions};
+
+/// A client that has shown who it is: what the node asks before each of its commands.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Its org.
+    pub org: OrgId,
+    /// Who it is in the org.
+    pub identity: Arc<Identity>,
+    /// When its credential ends; its connections are closed then. None: not at all.
+    pub expires: Option<Timestamp>,
+    /// The limits of its org.
+    pub limits: Arc<LimitSettings>,
+    grants: Arc<[Grant]>,
+    /// The union of the grants on `*`, so that the common case needs no pattern.
+    everywhere: Permissions,
+}
+
+impl Caller {
+    /// A caller with these grants.
+    pub fn new(
+        org: OrgId,
+        identity: Arc<Identity>,
+        grants: Arc<[Grant]>,
+        expires: Option<Timestamp>,
+        limits: Arc<LimitSettings>,
+    ) -> Caller {
+        let everywhere = grants
+            .iter()
+            .filter(|grant| grant.is_everywhere())
+            .fold(Permissions::NONE, |union, grant| union.union(grant.permissions));
+        Caller { org, identity, expires, limits, grants, everywhere }
+    }
+
+    /// The server itself: every permission on every channel of `org`, for ever.
+    pub fn server(org: OrgId, limits: Arc<LimitSettings>) -> Caller {
+        let identity = Arc::new(Identity::new(IdentityKind::Server, "server"));
+        Caller::new(org, identity, Arc::new([Grant::everywhere(Permissions::ALL)]), None, limits)
+    }
+
+    /// What it was granted.
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+
+    /// Whether it is an operator of its org: `admin` on every channel.
+    pub fn is_admin(&self) -> bool {
+        self.everywhere.contains(Permission::Admin)
+    }
+
+    /// Whether its credential has ended.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| now >= expires)
+    }
+
+    /// Checks that it may do this on `channel`. Does not allocate unless it refuses.
+    ///
+    /// Beyond the grants, by the channel's flags: only servers publish on system channels; consumer apps
+    /// are on consumer channels only; a companion channel that carries presence events is never published
+    /// to, and whoever listens to it or reads its history needs `presence` too.
+    ///
+    /// # Errors
+    /// It may not; the refusal says which permission on which channel, and why.
+    #[inline]
+    pub fn may(&self, permission: Permission, channel: &ChannelId) -> Result<(), Refused> {
+        let plain = channel.flags() == ChannelFlags::NONE && self.identity.kind != IdentityKind::ConsumerApp;
+        if plain && self.everywhere.contains(permission) {
+            return Ok(());
+        }
+        match self.why_not(permission, channel) {
+            None => Ok(()),
+            Some(why) => Err(Refused { permission, channel: channel.clone(), why }),
+        }
+    }
+
+    fn why_not(&self, permission: Permission, channel: &ChannelId) -> Option<Why> {
+        let flags = channel.flags();
+        let kind = self.identity.kind;
+        if kind == IdentityKind::ConsumerApp && !flags.contains(ChannelFlags::CONSUMER) {
+            return Some(Why::NotAConsumerChannel);
+        }
+        if flags.contains(ChannelFlags::PRESENCE) {
+            match permission {
+                Permission::Publish | Permission::Presence => return Some(Why::PresenceChannel),
+                Permission::Subscribe | Permission::History => {
+                    if !self.is_granted(Permission::Presence, channel) {
+                        return Some(Why::PresenceNotGranted);
+                    }
+                }
+                Permission::Admin => {}
+            }
+        }
+        let publishes = permission == Permission::Publish;
+        if publishes && flags.contains(ChannelFlags::SYSTEM) && kind != IdentityKind::Server {
+            return Some(Why::SystemChannel);
+        }
+        (!self.is_granted(permission, channel)).then_some(Why::NotGranted)
+    }
+
+    fn is_granted(&self, permission: Permission, channel: &ChannelId) -> bool {
+        self.everywhere.contains(permission)
+            || self.grants.iter().any(|grant| grant.covers(permission, channel.name()))
+    }
+}
+
+/// A caller may not do that there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{permission} on channel {channel:?} is not permitted: {why}", channel = .channel.to_string())]
+pub struct Refused {
+    /// The permission that the command needs.
+    pub permission: Permission,
+    /// The channel it was for.
+    pub channel: ChannelId,
+    /// Which rule refused.
+    pub why: Why,
+}
+
+/// The rule that refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// No grant of the credential has the permission for the channel.
+    NotGranted,
+    /// Presence events need `presence` besides.
+    PresenceNotGranted,
+    /// Only servers publish on system channels.
+    SystemChannel,
+    /// Consumer apps are on consumer channels only.
+    NotAConsumerChannel,
+    /// Presence events come from the server alone.
+    PresenceChannel,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Why::NotGranted => "the credential does not grant it",
+            Why::PresenceNotGranted => "presence events need the presence permission too",
+            Why::SystemChannel => "only servers publish on system channels",
+            Why::NotAConsumerChannel => "consumer apps are on consumer channels only",
+            Why::PresenceChannel => "presence events come from the server alone",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use antiphon_model::ChannelPattern;
+
+    const NONE: ChannelFlags = ChannelFlags::NONE;
+    const SYSTEM: ChannelFlags = ChannelFlags::SYSTEM;
+    const CONSUMER: ChannelFlags = ChannelFlags::CONSUMER;
+    const PRESENCE: ChannelFlags = ChannelFlags::PRESENCE;
+
+    fn caller(kind: IdentityKind, grants: &[(&str, &[Permission])]) -> Caller {
+        let grants = grants.iter().map(|(pattern, permissions)| Grant {
+            channels: vec![ChannelPattern::new(pattern)],
+            permissions: permissions.iter().copied().collect(),
+        });
+        let identity = Arc::new(Identity::new(kind, "someone"));
+        Caller::new(OrgId::new("acme"), identity, grants.collect(), None, Arc::default())
+    }
+
+    fn why(caller: &Caller, permission: Permission, name: &str, flags: ChannelFlags) -> Option<Why> {
+        let channel = ChannelId::new(name, flags).unwrap();
+        caller.may(permission, &channel).err().map(|refused| refused.why)
+    }
+
+    #[test]
+    fn flags_and_kinds_with_everything_granted() {
+        use IdentityKind::{ConsumerApp, Device, Server, User};
+        use Permission::{Admin, History, Presence, Publish, Subscribe};
+        let on = |flags: &[ChannelFlags]| flags.iter().fold(NONE, |all, flag| all.with(*flag));
+        let combinations = (0..8).map(ChannelFlags::from_bits);
+        for flags in combinations {
+            for kind in [User, Device, ConsumerApp, Server] {
+                for permission in [Publish, Subscribe, History, Presence, Admin] {
+                    let refused = why(&caller(kind, &[("*", &Permission::ALL)]), permission, "a", flags);
+                    let presence = flags.contains(PRESENCE);
+                    let expected = if kind == ConsumerApp && !flags.contains(CONSUMER) {
+                        Some(Why::NotAConsumerChannel)
+                    } else if presence && [Publish, Presence].contains(&permission) {
+                        Some(Why::PresenceChannel)
+                    } else if permission == Publish && flags.contains(SYSTEM) && kind != Server {
+                        Some(Why::SystemChannel)
+                    } else {
+                        None
+                    };
+                    assert_eq!(refused, expected, "{kind:?} {permission} {flags:?}");
+                }
+            }
+        }
+        // The same once more, spelled out where it matters most.
+        for (kind, permission, flags, expected) in [
+            (User, Publish, NONE, None),
+            (User, Publish, SYSTEM, Some(Why::SystemChannel)),
+            (Device, Publish, SYSTEM, Some(Why::SystemChannel)),
+            (Server, Publish, SYSTEM, None),
+            (User, Subscribe, SYSTEM, None),
+            (User, Publish, CONSUMER, None),
+            (ConsumerApp, Publish, CONSUMER, None),
+            (ConsumerApp, Subscribe, CONSUMER, None),
+            (ConsumerApp, Subscribe, NONE, Some(Why::NotAConsumerChannel)),
+            (ConsumerApp, Publish, on(&[SYSTEM, CONSUMER]), Some(Why::SystemChannel)),
+            (ConsumerApp, Subscribe, on(&[SYSTEM, CONSUMER]), None),
+            (Server, Publish, PRESENCE, Some(Why::PresenceChannel)),
+            (Server, Subscribe, PRESENCE, None),
+        ] {
+            let refused = why(&caller(kind, &[("*", &Permission::ALL)]), permission, "a", flags);
+            assert_eq!(refused, expected, "{kind:?} {permission} {flags:?}");
+        }
+    }
+
+    #[test]
+    fn grants_are_by_pattern_and_permission() {
+        use Permission::{History, Publish, Subscribe};
+        let caller = caller(IdentityKind::User, &[("room.*", &[Publish, Subscribe]), ("log", &[Subscribe])]);
+        for (permission, name, expected) in [
+            (Publish, "room.1", None),
+            (Subscribe, "room.1", None),
+            (History, "room.1", Some(Why::NotGranted)),
+            (Publish, "log", Some(Why::NotGranted)),
+            (Subscribe, "log", None),
+            (Subscribe, "rooms", Some(Why::NotGranted)),
+            (Subscribe, "LOG", Some(Why::NotGranted)),
+        ] {
+            assert_eq!(why(&caller, permission, name, NONE), expected, "{permission} {name}");
+        }
+        assert_eq!(why(&self::caller(IdentityKind::Server, &[]), Publish, "a", NONE), Some(Why::NotGranted));
+    }
+
+    #[test]
+    fn presence_events_need_both_permissions() {
+        use Permission::{Presence, Subscribe};
+        for (granted, expected) in [
+            (&[Subscribe][..], Some(Why::PresenceNotGranted)),
+            (&[Presence], Some(Why::NotGranted)),
+            (&[Subscribe, Presence], None),
+        ] {
+            for pattern in ["*", "room"] {
+                let caller = caller(IdentityKind::User, &[(pattern, granted)]);
+                assert_eq!(why(&caller, Subscribe, "room", PRESENCE), expected, "{granted:?} {pattern}");
+            }
+        }
+    }
+
+    #[test]
+    fn admin_is_an_operator_only_on_every_channel() {
+        assert!(caller(IdentityKind::Server, &[("*", &[Permission::Admin])]).is_admin());
+        assert!(!caller(IdentityKind::Server, &[("room.*", &[Permission::Admin])]).is_admin());
+        assert!(Caller::server(OrgId::new("acme"), Arc::default()).is_admin());
+    }
+
+    #[test]
+    fn the_refusal_names_permission_and_channel() {
+        let caller = caller(IdentityKind::User, &[]);
+        let channel = ChannelId::new("news", SYSTEM).unwrap();
+        let refused = caller.may(Permission::Subscribe, &channel).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "subscribe on channel \"news (system)\" is not permitted: the credential does not grant it"
+        );
+    }
+
+    #[test]
+    fn a_caller_expires_at_the_moment_it_says() {
+        let mut caller = caller(IdentityKind::User, &[]);
+        assert!(!caller.has_expired(Timestamp(u64::MAX)));
+        caller.expires = Some(Timestamp(10));
+        assert!(!caller.has_expired(Timestamp(9)));
+        assert!(caller.has_expired(Timestamp(10)));
+    }
+}

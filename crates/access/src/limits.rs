@@ -1,0 +1,131 @@
+//! The limits of an org: what its settings say, and the limiters that hold a rate.
+
+pub(crate) mod gcra;
+pub(crate) mod identities;
+pub(crate) mod rate;
+
+use antiphon_model::CHANNEL_NAME_BYTES_MAX;
+use serde::Deserialize;
+
+use crate::Rate;
+
+/// What the clients of an org can grow, and how far.
+///
+/// Sizes are in bytes. Rates have no limit unless they are set.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// How fast one connection may publish. Default: no limit. A batch costs one for each publication.
+    pub publish_rate_per_connection: Option<Rate>,
+    /// How fast one identity may publish over all its connections and requests. Default: no limit. Where
+    /// clients name themselves (API keys, the open org) a client can get around it with other names.
+    pub publish_rate_per_identity: Option<Rate>,
+    /// How fast all clients of the org together may publish. Default: no limit. One client that floods
+    /// takes the others' share, so set it with one of the rates above.
+    pub publish_rate_per_org: Option<Rate>,
+    /// The longest payload of a publication. Default: 1 MiB. Rings and outboxes hold payloads in memory, so
+    /// a high limit lets few clients use much of it.
+    pub payload_bytes_max: usize,
+    /// The longest meta of a publication, as JSON. Default: 16 KiB.
+    pub meta_bytes_max: usize,
+    /// The longest state of a member of a channel, as JSON. Default: 4 KiB. Each member's is kept in memory.
+    pub presence_state_bytes_max: usize,
+    /// The longest event name. Default: 256.
+    pub event_name_bytes_max: usize,
+    /// The longest channel name. Default, and the highest that can be set: 1024.
+    pub channel_name_bytes_max: usize,
+    /// How many publications one request may hold. Default: 1000.
+    pub publications_per_batch_max: usize,
+    /// How many channels one session may listen to. Default: 1000.
+    pub subscriptions_per_session_max: usize,
+    /// How many channels of the org may be in use at once. Default: 1,000,000, about 1 GiB when all are.
+    pub channels_max: usize,
+    /// How many connections the org may have. Default: 1,000,000.
+    pub connections_max: usize,
+    /// How many connections one identity may have. Default: 10,000.
+    pub connections_per_identity_max: usize,
+    /// How many identities' rates are told apart. Default: 100,000, about 100 bytes each. When more are
+    /// active at once, the rest share one rate.
+    pub rated_identities_max: usize,
+}
+
+impl Default for LimitSettings {
+    fn default() -> LimitSettings {
+        LimitSettings {
+            publish_rate_per_connection: None,
+            publish_rate_per_identity: None,
+            publish_rate_per_org: None,
+            payload_bytes_max: 1024 * 1024,
+            meta_bytes_max: 16 * 1024,
+            presence_state_bytes_max: 4 * 1024,
+            event_name_bytes_max: 256,
+            channel_name_bytes_max: CHANNEL_NAME_BYTES_MAX,
+            publications_per_batch_max: 1000,
+            subscriptions_per_session_max: 1000,
+            channels_max: 1_000_000,
+            connections_max: 1_000_000,
+            connections_per_identity_max: 10_000,
+            rated_identities_max: 100_000,
+        }
+    }
+}
+
+/// The limits contradict themselves or what the server can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLimits {
+    /// Higher than any channel name can be.
+    #[error("channel_name_bytes_max is at most {CHANNEL_NAME_BYTES_MAX}")]
+    ChannelName,
+    /// A limit that would let nothing through at all.
+    #[error("{0} has to be at least 1")]
+    Zero(&'static str),
+}
+
+impl LimitSettings {
+    pub(crate) fn check(&self) -> Result<(), InvalidLimits> {
+        if self.channel_name_bytes_max > CHANNEL_NAME_BYTES_MAX {
+            return Err(InvalidLimits::ChannelName);
+        }
+        for (name, value) in [
+            ("payload_bytes_max", self.payload_bytes_max),
+            ("channel_name_bytes_max", self.channel_name_bytes_max),
+            ("publications_per_batch_max", self.publications_per_batch_max),
+            ("subscriptions_per_session_max", self.subscriptions_per_session_max),
+            ("channels_max", self.channels_max),
+            ("connections_max", self.connections_max),
+            ("connections_per_identity_max", self.connections_per_identity_max),
+            ("rated_identities_max", self.rated_identities_max),
+        ] {
+            if value == 0 {
+                return Err(InvalidLimits::Zero(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_with_defaults() {
+        let limits: LimitSettings = toml::from_str(
+            "payload_bytes_max = 10\npublish_rate_per_connection = { per_second = 5, burst = 20 }",
+        )
+        .unwrap();
+        assert_eq!(limits.payload_bytes_max, 10);
+        assert_eq!(limits.publish_rate_per_connection, Some(Rate::new(5.0, 20).unwrap()));
+        assert_eq!(limits.channels_max, 1_000_000);
+        assert!(toml::from_str::<LimitSettings>("payload_byte_max = 10").is_err());
+    }
+
+    #[test]
+    fn limits_that_let_nothing_through_are_refused() {
+        assert_eq!(LimitSettings::default().check(), Ok(()));
+        let limits = LimitSettings { channels_max: 0, ..LimitSettings::default() };
+        assert_eq!(limits.check(), Err(InvalidLimits::Zero("channels_max")));
+        let limits = LimitSettings { channel_name_bytes_max: 1025, ..LimitSettings::default() };
+        assert_eq!(limits.check(), Err(InvalidLimits::ChannelName));
+    }
+}

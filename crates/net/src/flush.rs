@@ -1,0 +1,130 @@
+use antiphon_model::Monotonic;
+
+use crate::connection::{Connection, ConnectionKey, Phase};
+use crate::outbox::Flushed;
+use crate::session::{Link, SessionKey};
+use crate::websocket::{self, CloseCode};
+use crate::worker::State;
+use crate::{Client, Worker};
+
+/// What is left to do after a session's outbox was flushed.
+enum After {
+    Nothing,
+    /// The connection failed.
+    Broken(ConnectionKey),
+    /// It is to be closed, and its outbox is empty.
+    Close(ConnectionKey, SessionKey),
+}
+
+impl Worker {
+    /// Writes every outbox that has something, each with one write if the socket takes it.
+    pub(crate) fn flush(&self) {
+        let mut buffers = self.0.buffers.borrow_mut();
+        let mut ended = Vec::new();
+        let mut written = 0;
+        {
+            let mut state = self.0.state.borrow_mut();
+            let mut dirty = std::mem::take(&mut state.dirty);
+            let now = self.0.now.get().monotonic;
+            for key in dirty.drain(..) {
+                match state.flush(key, &mut buffers.write, now, &mut written) {
+                    After::Nothing => {}
+                    after => ended.push(after),
+                }
+            }
+            // Nothing marks a session while it is flushed, so the list can be used again.
+            state.dirty = dirty;
+        }
+        drop(buffers);
+        self.node().metrics().outbox_bytes.dec_by(written as i64);
+        for after in ended {
+            match after {
+                After::Nothing => {}
+                After::Broken(connection) => self.close_connection(connection),
+                After::Close(connection, session) => self.say_goodbye(connection, session),
+            }
+        }
+    }
+
+    /// Sends the close frame of a connection that is to be closed, or ends it if that is done.
+    fn say_goodbye(&self, key: ConnectionKey, session: SessionKey) {
+        let open = {
+            let mut state = self.0.state.borrow_mut();
+            let Some(Connection { phase: Phase::Open(open), .. }) = state.connections.get_mut(key.0 as usize)
+            else {
+                return;
+            };
+            let Some(taken) = open.take() else { return };
+            taken
+        };
+        let mut open = open;
+        let client = Client::new(self.clone(), session, open.id);
+        let first = open.close.send();
+        if first {
+            self.send_close_frame(&client, &mut open);
+        }
+        let finished = !first;
+        let mut guard = self.0.state.borrow_mut();
+        let state = &mut *guard;
+        let Some(connection) = state.connections.get_mut(key.0 as usize) else { return };
+        if !finished {
+            connection.phase = Phase::Open(Some(open));
+            if let Some(session) = state.sessions.get_mut(session.0 as usize)
+                && !session.dirty
+            {
+                session.dirty = true;
+                state.dirty.push(client.key);
+            }
+            return;
+        }
+        // Both close frames are on their way (or ours is, and all is written): nothing more is sent.
+        let _ = connection.socket.shutdown(std::net::Shutdown::Write);
+        let until = self.0.now.get().monotonic + self.0.settings.close_timeout;
+        connection.phase = Phase::Closing { until };
+        drop(guard);
+        self.end_later(&client);
+    }
+
+    fn send_close_frame(&self, client: &Client, open: &mut crate::connection::Open) {
+        let close = self.with_session(client.key, client.id, |session, _| session.closing.take());
+        let Some(Some(close)) = close else { return };
+        // The dialect's last words go through the outbox like any others, so the session is open once more.
+        open.handler.handle_closing(&close, client);
+        let mut frame = Vec::new();
+        websocket::close_frame(CloseCode::new(close.code), &close.reason, &mut frame);
+        client.send(crate::Outgoing::Raw(frame.into()));
+        self.with_session(client.key, client.id, |session, _| session.closing = Some(close));
+    }
+}
+
+impl State {
+    fn flush(
+        &mut self,
+        key: SessionKey,
+        scratch: &mut Vec<u8>,
+        now: Monotonic,
+        written: &mut usize,
+    ) -> After {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return After::Nothing };
+        session.dirty = false;
+        let connection = match &mut session.link {
+            Link::Socket { connection, .. } => *connection,
+            Link::Stream { waker, .. } => {
+                if let Some(waker) = waker.take() {
+                    waker.wake();
+                }
+                return After::Nothing;
+            }
+        };
+        let Some(socket) = self.connections.get_mut(connection.0 as usize) else { return After::Nothing };
+        let before = session.outbox.bytes();
+        let flushed = session.outbox.flush(&mut socket.socket, scratch);
+        *written += before - session.outbox.bytes();
+        session.last_sent = now;
+        match flushed {
+            Ok(Flushed::Empty) if session.is_closing() => After::Close(connection, key),
+            Ok(_) => After::Nothing,
+            Err(_) => After::Broken(connection),
+        }
+    }
+}

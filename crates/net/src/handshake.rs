@@ -1,0 +1,209 @@
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+
+use crate::connection::{Connection, ConnectionKey, Open, Phase};
+use crate::format::Framing;
+use crate::session::Link;
+use crate::websocket::{self, BadUpgrade, CloseState, Decoder, DecoderSettings, Inflater, Role};
+use crate::{Accept, Client, Endpoint, Outgoing, Peer, Upgrade, Worker};
+
+const HEADERS_MAX: usize = 64;
+
+/// What a request that came in one piece is.
+enum Asked {
+    /// Something for hyper: not a WebSocket, not whole yet, or not HTTP/1.1 at all.
+    Other,
+    /// A WebSocket; so many bytes are the request.
+    WebSocket(Box<Parts>, websocket::Upgrade, usize),
+    /// A WebSocket, asked for wrongly.
+    Bad(BadUpgrade),
+}
+
+/// How the upgrade of a connection ends.
+pub(crate) enum Answer {
+    /// 101, and what speaks from here on.
+    Switch(Response<()>, Box<Accept>, Framing),
+    /// Anything else.
+    Refuse(Response<Bytes>),
+}
+
+impl Worker {
+    /// The first bytes of a connection came.
+    pub(crate) fn handle_request<E: Endpoint>(&self, endpoint: &Rc<E>, key: ConnectionKey, bytes: &[u8]) {
+        match self.parse(bytes) {
+            Asked::Other => self.hand_over(endpoint, key, bytes),
+            Asked::Bad(bad) => self.refuse(key, &bad_upgrade(bad)),
+            Asked::WebSocket(parts, upgrade, len) => {
+                let Some(peer) = self.0.state.borrow().connections.get(key.0 as usize).map(|c| c.peer) else {
+                    return;
+                };
+                match self.upgrade(&**endpoint, &parts, &upgrade, &peer) {
+                    Answer::Refuse(response) => self.refuse(key, &response),
+                    Answer::Switch(response, accept, framing) => {
+                        let head = response_head(&response, None);
+                        self.open(key, *accept, framing, Some(head.into()), &bytes[len..]);
+                    }
+                }
+            }
+        }
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Asked {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut request = httparse::Request::new(&mut headers);
+        let Ok(httparse::Status::Complete(len)) = request.parse(bytes) else { return Asked::Other };
+        let Some(parts) = parts(&request) else { return Asked::Other };
+        let settings = &self.0.settings.deflate;
+        match websocket::Upgrade::from_request(&parts.method, parts.version, &parts.headers, settings) {
+            Ok(None) => Asked::Other,
+            Ok(Some(upgrade)) => Asked::WebSocket(Box::new(parts), upgrade, len),
+            Err(bad) => Asked::Bad(bad),
+        }
+    }
+
+    /// Asks the dialects about an upgrade.
+    pub(crate) fn upgrade<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        parts: &Parts,
+        upgrade: &websocket::Upgrade,
+        peer: &Peer,
+    ) -> Answer {
+        if self.is_draining() {
+            return Answer::Refuse(plain(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"));
+        }
+        let offered: Vec<&str> = upgrade.subprotocols.iter().map(String::as_str).collect();
+        match endpoint.upgrade(parts, &offered, peer, self) {
+            Upgrade::Refuse(response) => Answer::Refuse(response),
+            Upgrade::Accept(accept) => {
+                let mut response = Response::new(());
+                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+                *response.headers_mut() = upgrade.response_headers(accept.protocol);
+                let framing = match upgrade.deflate {
+                    Some(deflate) => Framing::Deflated(deflate.window_bits),
+                    None => Framing::WebSocket,
+                };
+                Answer::Switch(response, Box::new(accept), framing)
+            }
+        }
+    }
+
+    /// Begins a WebSocket on a connection. `head` is the answer, unless it has been sent; `rest` came after the request.
+    pub(crate) fn open(
+        &self,
+        key: ConnectionKey,
+        accept: Accept,
+        framing: Framing,
+        head: Option<Bytes>,
+        rest: &[u8],
+    ) {
+        let Accept { protocol, caller, session: handler } = accept;
+        let link = Link::Socket { connection: key, framing };
+        let Some(client) = self.open_session(caller, link, protocol.unwrap_or("websocket")) else {
+            let full =
+                plain(StatusCode::SERVICE_UNAVAILABLE, "this org has as many connections as it may have");
+            return self.refuse(key, &full);
+        };
+        if let Some(head) = head {
+            client.send(Outgoing::Raw(head));
+        }
+        let settings = DecoderSettings {
+            role: Role::Server,
+            deflate: matches!(framing, Framing::Deflated(_)),
+            message_bytes_max: u32::try_from(self.0.settings.message_bytes_max).unwrap_or(u32::MAX),
+        };
+        let mut open = Box::new(Open {
+            session: client.key,
+            id: client.id,
+            decoder: Decoder::new(settings),
+            handler,
+            close: CloseState::default(),
+            pinged: None,
+        });
+        if let Some(connection) = self.0.state.borrow_mut().connections.get_mut(key.0 as usize) {
+            connection.phase = Phase::Open(None);
+        }
+        open.handler.handle_open(&client);
+        // Rarely anything: a client waits for the 101 before it speaks.
+        let mut rest = rest.to_vec();
+        let mut inflater = Inflater::new();
+        self.handle_bytes(key, open, &mut rest, &mut inflater);
+    }
+
+    /// Answers a connection that has no session, and closes it.
+    fn refuse(&self, key: ConnectionKey, response: &Response<Bytes>) {
+        use std::io::Write;
+        let mut bytes = response_head(response, Some(response.body().len()));
+        bytes.extend_from_slice(response.body());
+        let mut state = self.0.state.borrow_mut();
+        let Some(connection) = state.connections.get_mut(key.0 as usize) else { return };
+        // Small enough for an empty socket buffer; a peer that does not take it gets nothing.
+        let _ = connection.socket.write(&bytes);
+        let _ = connection.socket.shutdown(std::net::Shutdown::Write);
+        let until = self.0.now.get().monotonic + self.0.settings.close_timeout;
+        connection.phase = Phase::Closing { until };
+    }
+
+    /// Takes a connection out of the worker's own reading.
+    pub(crate) fn release(&self, key: ConnectionKey) -> Option<Connection> {
+        let mut connection = self.0.state.borrow_mut().connections.try_remove(key.0 as usize)?;
+        self.0.registry.deregister(&mut connection.socket).ok()?;
+        Some(connection)
+    }
+
+    pub(crate) fn end_later(&self, client: &Client) {
+        self.end_session(client.key, client.id, crate::worker::Farewell::Lost);
+    }
+}
+
+fn parts(request: &httparse::Request<'_, '_>) -> Option<Parts> {
+    let mut parts = Request::new(()).into_parts().0;
+    parts.method = Method::from_bytes(request.method?.as_bytes()).ok()?;
+    parts.uri = request.path?.parse::<Uri>().ok()?;
+    parts.version = if request.version? == 1 { Version::HTTP_11 } else { Version::HTTP_10 };
+    for one in request.headers.iter() {
+        let name = header::HeaderName::from_bytes(one.name.as_bytes()).ok()?;
+        parts.headers.append(name, HeaderValue::from_bytes(one.value).ok()?);
+    }
+    Some(parts)
+}
+
+/// The head of an HTTP/1.1 answer; with a length it is one that ends the connection.
+fn response_head(response: &Response<impl Sized>, length: Option<usize>) -> Vec<u8> {
+    let status = response.status();
+    let reason = status.canonical_reason().unwrap_or("Error");
+    let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
+    for (name, value) in response.headers() {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    if let Some(length) = length {
+        head.extend_from_slice(format!("content-length: {length}\r\nconnection: close\r\n").as_bytes());
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Bytes> {
+    let body = format!(
+        "{{\"type\":\"about:blank\",\"title\":{:?},\"status\":{},\"detail\":{text:?}}}",
+        status.canonical_reason().unwrap_or("Error"),
+        status.as_u16(),
+    );
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+pub(crate) fn bad_upgrade(bad: BadUpgrade) -> Response<Bytes> {
+    let mut response = plain(bad.status(), &bad.to_string());
+    response.headers_mut().extend(bad.headers());
+    response
+}

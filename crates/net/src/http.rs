@@ -1,0 +1,200 @@
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http::{Request, Response};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::connection::ConnectionKey;
+use crate::format::Framing;
+use crate::handshake::{Answer, bad_upgrade};
+use crate::{Accept, Endpoint, Peer, Worker, websocket};
+
+impl Worker {
+    /// Gives a connection to hyper: it is not a WebSocket, or not yet.
+    pub(crate) fn hand_over<E: Endpoint>(&self, endpoint: &Rc<E>, key: ConnectionKey, read: &[u8]) {
+        let read = Bytes::copy_from_slice(read);
+        let Some(connection) = self.release(key) else { return };
+        let peer = connection.peer;
+        let socket = std::net::TcpStream::from(std::os::fd::OwnedFd::from(connection.socket));
+        let (worker, endpoint) = (self.clone(), Rc::clone(endpoint));
+        tokio::task::spawn_local(async move {
+            let ended = Counted(worker.clone());
+            if let Err(error) = worker.serve(endpoint, socket, read, peer).await {
+                tracing::debug!(%error, peer = %peer.address, "HTTP connection ended");
+            }
+            drop(ended);
+        });
+    }
+
+    async fn serve<E: Endpoint>(
+        &self,
+        endpoint: Rc<E>,
+        socket: std::net::TcpStream,
+        read: Bytes,
+        peer: Peer,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let socket = Rewound { read, socket: TcpStream::from_std(socket)? };
+        let worker = self.clone();
+        let service = service_fn(move |request| {
+            let (worker, endpoint) = (worker.clone(), Rc::clone(&endpoint));
+            async move { Ok::<_, Infallible>(worker.answer(endpoint, request, peer).await) }
+        });
+        let mut builder = auto::Builder::new(LocalExecutor);
+        let settings = &self.0.settings;
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(settings.handshake_timeout)
+            .max_buf_size(settings.head_bytes_max.max(8 << 10))
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(settings.head_bytes_max).unwrap_or(u32::MAX))
+            .keep_alive_interval(settings.ping_interval)
+            .keep_alive_timeout(settings.ping_timeout);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
+        tokio::pin!(connection);
+        let mut drained = self.0.drained.subscribe();
+        tokio::select! {
+            result = &mut connection => return result,
+            _ = drained.wait_for(|drained| *drained) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        connection.await
+    }
+
+    async fn answer<E: Endpoint>(
+        &self,
+        endpoint: Rc<E>,
+        mut request: Request<Incoming>,
+        peer: Peer,
+    ) -> Response<AnswerBody<E::Body>> {
+        let deflate = &self.0.settings.deflate;
+        let asked =
+            websocket::Upgrade::from_request(request.method(), request.version(), request.headers(), deflate);
+        // An `Upgrade` header over HTTP/2 or 1.0 is one to ignore (RFC 9110, section 7.8).
+        let upgrade = match asked {
+            Ok(Some(upgrade)) => upgrade,
+            Err(bad) if request.version() == http::Version::HTTP_11 => {
+                return bad_upgrade(bad).map(|body| Either::Right(Full::new(body)));
+            }
+            Ok(None) | Err(_) => {
+                return endpoint.call(request, peer, self.clone()).await.map(Either::Left);
+            }
+        };
+        let upgraded = hyper::upgrade::on(&mut request);
+        let (parts, _) = request.into_parts();
+        match self.upgrade(&*endpoint, &parts, &upgrade, &peer) {
+            Answer::Refuse(response) => response.map(|body| Either::Right(Full::new(body))),
+            Answer::Switch(response, accept, framing) => {
+                let worker = self.clone();
+                tokio::task::spawn_local(async move {
+                    if let Err(error) = worker.take_back(upgraded, *accept, framing, peer).await {
+                        tracing::debug!(%error, peer = %peer.address, "upgrade failed");
+                    }
+                });
+                response.map(|()| Either::Right(Full::default()))
+            }
+        }
+    }
+
+    /// Takes a connection that hyper upgraded into the worker's own reading.
+    async fn take_back(
+        &self,
+        upgraded: hyper::upgrade::OnUpgrade,
+        accept: Accept,
+        framing: Framing,
+        peer: Peer,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let upgraded = upgraded.await?;
+        let parts = upgraded
+            .downcast::<TokioIo<Rewound>>()
+            .map_err(|_| io::Error::other("the connection is not one that a worker gave to hyper"))?;
+        let Rewound { read, socket } = parts.io.into_inner();
+        let rest = [&read[..], &parts.read_buf[..]].concat();
+        let key = self.adopt(socket.into_std()?, peer)?;
+        self.open(key, accept, framing, None, &rest);
+        self.read_again(key);
+        self.0.mailbox.waker.wake();
+        Ok(())
+    }
+}
+
+/// Counts a connection out when hyper is done with it.
+struct Counted(Worker);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.count_connection(-1);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct LocalExecutor;
+
+impl<F: Future<Output: 'static> + 'static> Executor<F> for LocalExecutor {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+/// An answer of the dialects', or one given before they were asked.
+type AnswerBody<B> = Either<B, Full<Bytes>>;
+
+/// A socket of which something has been read already.
+struct Rewound {
+    read: Bytes,
+    socket: TcpStream,
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.read.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(cx, into);
+        }
+        let len = self.read.len().min(into.remaining());
+        into.put_slice(&self.read[..len]);
+        self.read.advance(len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

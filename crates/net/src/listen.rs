@@ -1,0 +1,308 @@
+use std::sync::Arc;
+
+use antiphon_access::{Caller, Refused};
+use antiphon_hub::{Filter, Since, SubscribeError, Subscribed, Subscriber};
+use antiphon_model::{ChannelFlags, ChannelId, IdentityKind, Position, Publication};
+use antiphon_node::ReadError;
+use antiphon_store::StoreError;
+
+use crate::format::{Framing, Wire};
+use crate::session::ListeningTo;
+use crate::{Client, Format};
+
+/// How often a listener goes back to the store because memory has moved on meanwhile.
+const ATTEMPTS_MAX: usize = 50;
+
+/// A channel that a session wants to listen to.
+#[derive(Clone)]
+pub struct Want {
+    /// The channel.
+    pub channel: Arc<ChannelId>,
+    /// From where on.
+    pub since: Since,
+    /// In what format.
+    pub format: &'static Format,
+    /// What of it; none is everything.
+    pub filter: Option<Filter>,
+    /// Whether its presence events are wanted too.
+    pub presence: bool,
+}
+
+/// A session listens.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// To these, in the order wanted.
+    pub channels: Vec<ListeningOn>,
+    /// What it missed, of all channels in the order of positions.
+    pub(crate) missed: Vec<(Wire, Arc<Publication>)>,
+}
+
+/// One channel of a [`Listening`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListeningOn {
+    /// The channel.
+    pub channel: Arc<ChannelId>,
+    /// Live from here on.
+    pub position: Position,
+    /// What it missed and cannot get.
+    pub gap: Option<Gap>,
+}
+
+/// Publications that are no longer kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// After this position.
+    pub since: Position,
+    /// Before this one, from where on everything is there.
+    pub resumed: Position,
+}
+
+/// Why a session does not listen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ListenError {
+    /// It may not.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The channel's rule keeps this kind of identity from it.
+    #[error("the channel's rule does not let identities of kind {0:?} subscribe")]
+    KindRefused(IdentityKind),
+    /// It listens to as many as it may.
+    #[error("a session listens to at most {max} channels")]
+    TooManySubscriptions {
+        /// How many it may.
+        max: usize,
+    },
+    /// The org has as many channels in use as it may.
+    #[error("this org has as many channels in use as it may have")]
+    TooManyChannels,
+    /// It does so already.
+    #[error("already subscribed to {0}")]
+    AlreadyListening(Arc<ChannelId>),
+    /// The store does not answer.
+    #[error("the store cannot be read: {0}")]
+    Unavailable(#[from] StoreError),
+    /// It has ended.
+    #[error("the session has ended")]
+    Closed,
+}
+
+impl From<ReadError> for ListenError {
+    fn from(error: ReadError) -> ListenError {
+        match error {
+            ReadError::Refused(refused) => ListenError::Refused(refused),
+            ReadError::KindRefused(kind) => ListenError::KindRefused(kind),
+            ReadError::Unavailable(error) => ListenError::Unavailable(error),
+            ReadError::TooManyChannels => ListenError::TooManyChannels,
+        }
+    }
+}
+
+/// One channel on the way to being listened to; presence events are a channel of their own.
+struct Pending {
+    channel: Arc<ChannelId>,
+    /// What the client asked for.
+    asked: Since,
+    /// What is still to come from memory.
+    since: Since,
+    wire: Wire,
+    filter: Option<Filter>,
+    gap: bool,
+    missed: Vec<Arc<Publication>>,
+}
+
+/// Memory does not go back far enough for one of them.
+struct NotInMemory {
+    index: usize,
+    floor: Position,
+}
+
+impl Client {
+    /// Begins to listen on all of these or, on an error, on none.
+    ///
+    /// Reads the store where memory does not go back far enough; where it does, it is ready when first polled. Nothing is
+    /// delivered before the caller goes on: it can send an answer of its own, then [`Client::send_publications`],
+    /// and live goes on right after, if it does not await in between.
+    ///
+    /// # Errors
+    /// See [`ListenError`].
+    pub async fn listen(&self, wants: Vec<Want>) -> Result<Listening, ListenError> {
+        let (caller, mut pending) = self.check(&wants)?;
+        for _ in 0..ATTEMPTS_MAX {
+            let not_in_memory = match self.begin(&caller, &pending)? {
+                Ok(subscribed) => return self.finish(&caller, pending, subscribed),
+                Err(not_in_memory) => not_in_memory,
+            };
+            let NotInMemory { index, floor } = not_in_memory;
+            let one = &mut pending[index];
+            let Since::After(since) = one.since else { continue };
+            let missed = self.node().missed_in_store(&caller, &one.channel, since, floor).await?;
+            one.gap |= missed.gap;
+            one.missed.extend(missed.publications);
+            one.since = Since::After(floor);
+        }
+        // Memory turns over faster than the store can be read: say so instead of trying for ever.
+        for one in &mut pending {
+            if let Since::After(_) = one.since {
+                (one.since, one.gap) = (Since::Now, true);
+            }
+        }
+        match self.begin(&caller, &pending)? {
+            Ok(subscribed) => self.finish(&caller, pending, subscribed),
+            Err(_) => Err(ListenError::TooManyChannels),
+        }
+    }
+
+    /// As [`Client::listen`], without the store: none if it would have to be read.
+    pub fn try_listen(&self, wants: &[Want]) -> Option<Result<Listening, ListenError>> {
+        let begun = self.check(wants).and_then(|(caller, pending)| {
+            let subscribed = self.begin(&caller, &pending)?.ok();
+            Ok(subscribed.map(|subscribed| (caller, pending, subscribed)))
+        });
+        match begun {
+            Ok(Some((caller, pending, subscribed))) => Some(self.finish(&caller, pending, subscribed)),
+            Ok(None) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Ends listening to a channel, its presence events included. False if it did not.
+    pub fn unlisten(&self, channel: &ChannelId) -> bool {
+        let presence = channel.presence();
+        let ended = self.worker.with_session(self.key, self.id, |session, _| {
+            let (ended, kept) = std::mem::take(&mut session.listening)
+                .into_iter()
+                .partition(|one| *one.channel == *channel || *one.channel == presence);
+            session.listening = kept;
+            let ended: Vec<ListeningTo> = ended;
+            (Arc::clone(&session.caller), ended)
+        });
+        let Some((caller, ended)) = ended else { return false };
+        for one in &ended {
+            self.worker.unsubscribe(&caller, one.subscription);
+        }
+        !ended.is_empty()
+    }
+
+    fn check(&self, wants: &[Want]) -> Result<(Arc<Caller>, Vec<Pending>), ListenError> {
+        let session = self.worker.with_session(self.key, self.id, |session, _| {
+            let listening: Vec<_> = session.listening.iter().map(|one| Arc::clone(&one.channel)).collect();
+            (Arc::clone(&session.caller), session.framing(), listening)
+        });
+        let (caller, framing, listening) = session.ok_or(ListenError::Closed)?;
+        let pending: Vec<Pending> = wants.iter().flat_map(|want| pending(want, framing)).collect();
+        let max = caller.limits.subscriptions_per_session_max;
+        if listening.len() + pending.len() > max {
+            return Err(ListenError::TooManySubscriptions { max });
+        }
+        for (at, one) in pending.iter().enumerate() {
+            self.node().may_listen(&caller, &one.channel)?;
+            let twice = pending[..at].iter().any(|other| other.channel == one.channel);
+            if twice || listening.contains(&one.channel) {
+                return Err(ListenError::AlreadyListening(Arc::clone(&one.channel)));
+            }
+        }
+        Ok((caller, pending))
+    }
+
+    /// Subscribes to all of them, or to none.
+    fn begin(
+        &self,
+        caller: &Caller,
+        pending: &[Pending],
+    ) -> Result<Result<Vec<Subscribed>, NotInMemory>, ListenError> {
+        let hub = &self.node().org(&caller.org).hub;
+        let (worker, now) = (self.worker.0.id, self.now());
+        let mut subscribed: Vec<Subscribed> = Vec::with_capacity(pending.len());
+        let mut result = Ok(Ok(()));
+        for (index, one) in pending.iter().enumerate() {
+            match hub.subscribe(worker, &one.channel, one.since, now) {
+                Ok(done) => subscribed.push(done),
+                Err(SubscribeError::NotInMemory { floor }) => {
+                    result = Ok(Err(NotInMemory { index, floor }));
+                    break;
+                }
+                Err(SubscribeError::TooManyChannels(_)) => {
+                    result = Err(ListenError::TooManyChannels);
+                    break;
+                }
+            }
+        }
+        if let Ok(Ok(())) = result {
+            return Ok(Ok(subscribed));
+        }
+        let state = self.worker.0.state.borrow();
+        for one in subscribed {
+            if state.fanout.groups(one.channel).is_empty() {
+                hub.unsubscribe(worker, one.channel, now);
+            }
+        }
+        result.map(|inner| inner.map(|()| Vec::new()))
+    }
+
+    fn finish(
+        &self,
+        caller: &Caller,
+        pending: Vec<Pending>,
+        subscribed: Vec<Subscribed>,
+    ) -> Result<Listening, ListenError> {
+        let (key, session) = (self.key, self.id);
+        let mut state = self.worker.0.state.borrow_mut();
+        let state = &mut *state;
+        let Some(slot) = state.sessions.get_mut(key.0 as usize).filter(|slot| slot.id == session) else {
+            // It went away while the store was read.
+            let hub = &self.node().org(&caller.org).hub;
+            for one in subscribed {
+                if state.fanout.groups(one.channel).is_empty() {
+                    hub.unsubscribe(self.worker.0.id, one.channel, self.worker.0.now.get());
+                }
+            }
+            return Err(ListenError::Closed);
+        };
+        let mut listening = Listening { channels: Vec::with_capacity(pending.len()), missed: Vec::new() };
+        for (one, subscribed) in pending.into_iter().zip(subscribed) {
+            let Subscribed { channel: uid, from, missed, gap } = subscribed;
+            let subscriber = Subscriber { key, from, session, filter: one.filter.clone() };
+            let subscription = state.fanout.add(uid, one.wire, subscriber);
+            slot.listening.push(ListeningTo { channel: Arc::clone(&one.channel), subscription });
+            let all = one.missed.into_iter().chain(missed);
+            let wanted = all.filter(|publication| one.filter.as_ref().is_none_or(|f| f(publication)));
+            let before = listening.missed.len();
+            listening.missed.extend(wanted.map(|publication| (one.wire, publication)));
+            if one.channel.flags().contains(ChannelFlags::PRESENCE) {
+                // Presence is a state more than a history: who comes back asks who is here.
+                continue;
+            }
+            let resumed = listening.missed.get(before).map_or(from, |(_, first)| first.position);
+            let gap = match one.asked {
+                Since::After(since) if gap || one.gap => Some(Gap { since, resumed }),
+                _ => None,
+            };
+            listening.channels.push(ListeningOn { channel: one.channel, position: from, gap });
+        }
+        listening.missed.sort_by_key(|(_, publication)| publication.position);
+        Ok(listening)
+    }
+}
+
+fn pending(want: &Want, framing: Framing) -> impl Iterator<Item = Pending> {
+    let wire = Wire { format: want.format, framing };
+    let channel = Pending {
+        channel: Arc::clone(&want.channel),
+        asked: want.since,
+        since: want.since,
+        wire,
+        filter: want.filter.clone(),
+        gap: false,
+        missed: Vec::new(),
+    };
+    let presence = want.presence.then(|| Pending {
+        channel: Arc::new(want.channel.presence()),
+        asked: want.since,
+        since: want.since,
+        wire,
+        filter: None,
+        gap: false,
+        missed: Vec::new(),
+    });
+    std::iter::once(channel).chain(presence)
+}

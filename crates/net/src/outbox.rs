@@ -1,0 +1,226 @@
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Write};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Up to so many bytes are copied together and written at once; a longer queue is written as it lies.
+///
+/// One copy of small frames costs less than a long list of slices (see `docs/benchmarks.md`).
+const COPY_MAX: usize = 64 << 10;
+const SLICES_MAX: usize = 64;
+
+/// What waits to be written to one session: whole frames, shared with other outboxes.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Bytes>,
+    bytes: usize,
+    /// Bytes beyond the limit that are let in: what a session asked for when it came back.
+    allowance: usize,
+    /// Whether the first is written in part, so that it cannot be taken back.
+    begun: bool,
+}
+
+/// What became of a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// Nothing is left.
+    Empty,
+    /// The socket takes no more at this time.
+    Blocked,
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether `len` more fit under `max`.
+    #[inline]
+    pub(crate) fn has_room(&self, len: usize, max: usize) -> bool {
+        // An empty outbox takes one of any size: the limits on messages have been kept already.
+        self.bytes + len <= max + self.allowance || self.queue.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        self.bytes += bytes.len();
+        self.queue.push_back(bytes);
+    }
+
+    /// Takes in what the session asked for, whatever its size.
+    pub(crate) fn push_asked(&mut self, bytes: Bytes) {
+        self.allowance += bytes.len();
+        self.push(bytes);
+    }
+
+    /// Drops what can be dropped: all but a frame that is written in part.
+    pub(crate) fn clear(&mut self) {
+        self.queue.truncate(usize::from(self.begun));
+        self.bytes = self.queue.iter().map(Bytes::len).sum();
+        self.allowance = 0;
+    }
+
+    /// Takes everything, as one.
+    pub(crate) fn take(&mut self) -> Option<Bytes> {
+        let all = match self.queue.len() {
+            0 => return None,
+            1 => self.queue.pop_front(),
+            _ => {
+                let mut all = BytesMut::with_capacity(self.bytes);
+                self.queue.drain(..).for_each(|bytes| all.extend_from_slice(&bytes));
+                Some(all.freeze())
+            }
+        };
+        self.emptied();
+        all
+    }
+
+    /// Takes what was pushed, each for itself.
+    pub(crate) fn take_each(&mut self) -> Vec<Bytes> {
+        let all = self.queue.drain(..).collect();
+        self.emptied();
+        all
+    }
+
+    fn emptied(&mut self) {
+        self.bytes = 0;
+        self.allowance = 0;
+        self.begun = false;
+        if self.queue.capacity() > 64 {
+            self.queue = VecDeque::new();
+        }
+    }
+
+    /// Writes until nothing is left or the socket takes no more.
+    pub(crate) fn flush(&mut self, socket: &mut impl Write, scratch: &mut Vec<u8>) -> io::Result<Flushed> {
+        while !self.queue.is_empty() {
+            let written = match self.write(socket, scratch) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.advance(written);
+        }
+        Ok(Flushed::Empty)
+    }
+
+    fn write(&self, socket: &mut impl Write, scratch: &mut Vec<u8>) -> io::Result<usize> {
+        if let [only] = self.queue.as_slices().0
+            && self.queue.len() == 1
+        {
+            return socket.write(only);
+        }
+        if self.bytes <= COPY_MAX {
+            scratch.clear();
+            self.queue.iter().for_each(|bytes| scratch.extend_from_slice(bytes));
+            return socket.write(scratch);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut count = 0;
+        for (slice, bytes) in slices.iter_mut().zip(&self.queue) {
+            *slice = IoSlice::new(bytes);
+            count += 1;
+        }
+        socket.write_vectored(&slices[..count])
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.bytes -= written;
+        if self.bytes == 0 {
+            self.queue.clear();
+            self.emptied();
+            return;
+        }
+        self.allowance = self.allowance.min(self.bytes);
+        while let Some(first) = self.queue.front_mut() {
+            if written < first.len() {
+                self.begun |= written > 0;
+                first.advance(written);
+                return;
+            }
+            written -= first.len();
+            self.begun = false;
+            self.queue.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Takes at most so many bytes at each write, then blocks once.
+    struct Socket {
+        takes: Vec<usize>,
+        written: Vec<u8>,
+    }
+
+    impl Write for Socket {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.takes.pop() {
+                Some(0) => Err(io::ErrorKind::WouldBlock.into()),
+                Some(most) => {
+                    let len = bytes.len().min(most);
+                    self.written.extend_from_slice(&bytes[..len]);
+                    Ok(len)
+                }
+                None => {
+                    self.written.extend_from_slice(bytes);
+                    Ok(bytes.len())
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_socket_takes_the_bytes_come_out_in_order(
+            frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40_000), 0..12),
+            takes in prop::collection::vec(prop_oneof![Just(0usize), 1..50_000usize], 0..12),
+        ) {
+            let mut outbox = Outbox::default();
+            frames.iter().for_each(|frame| outbox.push(Bytes::copy_from_slice(frame)));
+            let mut socket = Socket { takes, written: Vec::new() };
+            let mut scratch = Vec::new();
+            while outbox.flush(&mut socket, &mut scratch).unwrap() == Flushed::Blocked {}
+            prop_assert_eq!(socket.written, frames.concat());
+            prop_assert_eq!(outbox.bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn clearing_keeps_the_frame_that_is_on_its_way() {
+        let mut outbox = Outbox::default();
+        outbox.push(Bytes::from_static(b"first"));
+        outbox.push(Bytes::from_static(b"second"));
+        let mut socket = Socket { takes: vec![0, 2], written: Vec::new() };
+        let mut scratch = Vec::new();
+        assert_eq!(outbox.flush(&mut socket, &mut scratch).unwrap(), Flushed::Blocked);
+        outbox.clear();
+        outbox.flush(&mut socket, &mut scratch).unwrap();
+        assert_eq!(socket.written, b"first");
+    }
+
+    #[test]
+    fn what_was_asked_for_does_not_count_against_the_limit() {
+        let mut outbox = Outbox::default();
+        outbox.push_asked(Bytes::from(vec![0; 100]));
+        assert!(outbox.has_room(50, 50));
+        assert!(!outbox.has_room(51, 50));
+        outbox.advance(60);
+        assert!(!outbox.has_room(51, 50));
+        outbox.advance(40);
+        assert!(outbox.has_room(1000, 50));
+    }
+}

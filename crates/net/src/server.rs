@@ -1,0 +1,192 @@
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use antiphon_hub::WorkerId;
+use antiphon_node::{Node, NodeParts};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::Notify;
+
+use crate::mailbox::{Mail, Mailbox};
+use crate::turn::Turns;
+use crate::worker::Load;
+use crate::{Close, Endpoint, NetSettings, Worker};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// What a server is made of.
+pub struct ServerParts {
+    /// The limits and times of connections.
+    pub settings: NetSettings,
+    /// Where it listens. Port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
+    /// How many threads.
+    pub workers: usize,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address is taken, or not one of this machine.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        cause: io::Error,
+    },
+    /// A thread or its epoll set could not be made.
+    #[error("cannot start a worker: {0}")]
+    Worker(#[from] io::Error),
+    /// The node could not be put together.
+    #[error(transparent)]
+    Store(#[from] antiphon_store::StoreError),
+}
+
+/// Workers that run, each on its thread.
+pub struct Server {
+    node: Arc<Node>,
+    addresses: Vec<SocketAddr>,
+    mailboxes: Arc<[Arc<Mailbox>]>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Binds, and starts the workers. `node` puts the node together once the workers' inboxes are there; `endpoint` makes
+    /// each worker's dialects, on its thread.
+    ///
+    /// # Errors
+    /// An address cannot be bound, a thread not started, or the node not made.
+    pub fn start<E: Endpoint>(
+        parts: ServerParts,
+        node: impl FnOnce(NodeInputs) -> Result<Arc<Node>, antiphon_store::StoreError>,
+        endpoint: impl Fn(&Worker) -> E + Send + Sync + 'static,
+    ) -> Result<Server, ServerError> {
+        let ServerParts { settings, listen, workers } = parts;
+        let mut listeners = Vec::new();
+        for address in listen {
+            listeners.push(bind(address).map_err(|cause| ServerError::Listen { address, cause })?);
+        }
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+        let workers = workers.clamp(1, usize::from(u16::MAX));
+        let mailboxes: Arc<[Arc<Mailbox>]> = (0..workers).map(|_| Arc::new(Mailbox::new())).collect();
+        let timers = Arc::new(Notify::new());
+        let earlier = Arc::clone(&timers);
+        let node = node(NodeInputs {
+            inboxes: mailboxes.iter().map(|mailbox| Arc::clone(&mailbox.inbox)).collect(),
+            on_earlier: Box::new(move || earlier.notify_one()),
+        })?;
+        let load = Arc::new(Load { connections: (0..workers).map(|_| AtomicUsize::new(0)).collect() });
+        let (settings, endpoint) = (Arc::new(settings), Arc::new(endpoint));
+        let mut threads = Vec::new();
+        for index in 0..workers {
+            let poll = mio::Poll::new()?;
+            let registry = poll.registry().try_clone()?;
+            let (node, settings, load) = (Arc::clone(&node), Arc::clone(&settings), Arc::clone(&load));
+            let (mailboxes, endpoint) = (Arc::clone(&mailboxes), Arc::clone(&endpoint));
+            // The first worker accepts for all, and watches the time.
+            let listeners = if index == 0 { std::mem::take(&mut listeners) } else { Vec::new() };
+            let timers = (index == 0).then(|| Arc::clone(&timers));
+            let work = move || {
+                let mailbox = Arc::clone(&mailboxes[index]);
+                let worker = Worker::new(WorkerId(index as u16), node, settings, mailbox, load, registry);
+                let endpoint = Rc::new(endpoint(&worker));
+                let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                    Ok(runtime) => runtime,
+                    Err(error) => return tracing::error!(%error, "cannot start a worker"),
+                };
+                let local = tokio::task::LocalSet::new();
+                local.block_on(&runtime, async {
+                    if let Some(timers) = timers {
+                        tokio::task::spawn_local(watch_time(Arc::clone(worker.node()), timers));
+                    }
+                    match Turns::new(worker, endpoint, poll, listeners, mailboxes) {
+                        Ok(turns) => turns.run().await,
+                        Err(error) => tracing::error!(%error, "cannot start a worker"),
+                    }
+                });
+            };
+            threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(work)?);
+        }
+        Ok(Server { node, addresses, mailboxes, threads })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Stops in good order: accepts nothing more, tells every client to come back elsewhere, writes what waits, and ends.
+    /// What is not through by then is cut off. Says whether all were through.
+    pub fn stop(self, close: &Close, deadline: Duration) -> bool {
+        self.node.begin_closing();
+        for mailbox in &*self.mailboxes {
+            mailbox.post(Mail::Drain(close.clone()));
+        }
+        let until = std::time::Instant::now() + deadline;
+        let mut finished = true;
+        for thread in self.threads {
+            // A thread has no join with a deadline; it is looked at until then.
+            while !thread.is_finished() && std::time::Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            finished &= thread.is_finished();
+        }
+        finished
+    }
+}
+
+/// What the node needs of the workers.
+pub struct NodeInputs {
+    /// Their inboxes.
+    pub inboxes: Vec<Arc<antiphon_hub::Inbox>>,
+    /// To be called when the hub's next deadline becomes earlier.
+    pub on_earlier: Box<dyn Fn() + Send + Sync>,
+}
+
+impl NodeInputs {
+    /// Puts them into the parts of a node.
+    pub fn into_parts(self, parts: NodeParts) -> NodeParts {
+        NodeParts { inboxes: self.inboxes, on_earlier: self.on_earlier, ..parts }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    // Accepted sockets inherit it, which saves a system call for each.
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Does what the hub has to do by the clock, and leases positions each second.
+async fn watch_time(node: Arc<Node>, earlier: Arc<Notify>) {
+    let mut lease = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        let due = node.hub().poll_timeout().map(|at| node.clock().instant(at));
+        let sleep = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = sleep => node.hub().handle_timeout(node.now()),
+            () = earlier.notified() => {}
+            _ = lease.tick() => node.lease_positions(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Frame;
+
+use crate::session::Link;
+use crate::worker::Farewell;
+use crate::{Client, Close};
+
+/// How a [`Stream`] behaves.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    /// For metrics: `sse`, `ndjson` and so on.
+    pub protocol: &'static str,
+    /// Bytes to send after so long a silence.
+    pub heartbeat: Option<(Duration, Bytes)>,
+    /// The last bytes before the server ends it.
+    pub farewell: fn(&Close) -> Bytes,
+}
+
+/// A session whose bytes go into an HTTP answer. Dropping it ends the session, as one that broke off.
+pub struct Stream {
+    client: Client,
+    over: bool,
+}
+
+impl Deref for Stream {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Stream {
+    pub(crate) fn new(client: Client) -> Stream {
+        Stream { client, over: false }
+    }
+
+    /// Everything that is queued, as one; waits until there is something. None once the session is over.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Everything that is queued, each for itself; waits until there is something. Empty once the session is over.
+    pub async fn next_each(&mut self) -> Vec<Bytes> {
+        std::future::poll_fn(|cx| match self.poll_ready(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => Poll::Ready(self.taken(|session| session.outbox.take_each())),
+        })
+        .await
+    }
+
+    /// What is queued at this moment, each for itself.
+    pub fn queued(&mut self) -> Vec<Bytes> {
+        self.taken(|session| session.outbox.take_each())
+    }
+
+    fn taken<R: Default>(&self, take: impl FnOnce(&mut crate::session::Session) -> R) -> R {
+        let worker = &self.client.worker;
+        let now = worker.0.now.get().monotonic;
+        let taken = worker.with_session(self.client.key, self.client.id, |session, _| {
+            worker.node().metrics().outbox_bytes.dec_by(session.outbox.bytes() as i64);
+            session.last_sent = now;
+            take(session)
+        });
+        taken.unwrap_or_default()
+    }
+
+    /// Ready when something is queued or the session is over.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ready = self.client.worker.with_session(self.client.key, self.client.id, |session, _| {
+            if !session.outbox.is_empty() || session.is_closing() {
+                return true;
+            }
+            if let Link::Stream { waker, .. } = &mut session.link {
+                *waker = Some(cx.waker().clone());
+            }
+            false
+        });
+        if ready == Some(false) { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        if self.poll_ready(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if let Some(bytes) = self.taken(|session| session.outbox.take()) {
+            return Poll::Ready(Some(bytes));
+        }
+        self.over = true;
+        let close = self.client.worker.with_session(self.client.key, self.client.id, |session, _| {
+            let Link::Stream { options, .. } = &session.link else { return None };
+            session.closing.as_ref().map(|close| (options.farewell)(close))
+        });
+        Poll::Ready(close.flatten().filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// The body of an answer that goes on until the session ends.
+    pub fn into_body(self) -> StreamBody {
+        StreamBody(self)
+    }
+
+    /// Ends the session as one that leaves by its own word.
+    pub fn depart(self) {
+        self.client.worker.end_session(self.client.key, self.client.id, Farewell::Left);
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.client.worker.end_session(self.client.key, self.client.id, Farewell::Lost);
+    }
+}
+
+/// A [`Stream`] as hyper writes it.
+pub struct StreamBody(Stream);
+
+impl http_body::Body for StreamBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0.poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}

@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use antiphon_model::{Monotonic, Now};
+
+use crate::connection::{Connection, ConnectionKey, Phase};
+use crate::session::{Session, SessionKey};
+use crate::websocket;
+use crate::worker::State;
+use crate::{Client, Close, NetSettings, Outgoing, Worker};
+
+/// A sweep looks at a part of the connections; so many make a whole round.
+const PARTS: usize = 10;
+/// Time between two sweeps: each connection is looked at once a second.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a sweep finds to do.
+enum Due {
+    /// The connection is over.
+    Drop(ConnectionKey, &'static str),
+    /// The client is to show that it is there.
+    Ping(Client),
+    /// The stream has been silent for long.
+    Heartbeat(Client, bytes::Bytes),
+    /// The credential has ended.
+    Expired(Client),
+}
+
+impl Worker {
+    /// Looks after a part of the connections and sessions: time-outs, heartbeats, credentials that end.
+    pub(crate) fn sweep(&self) {
+        let now = self.0.now.get();
+        let mut due = Vec::new();
+        {
+            let mut state = self.0.state.borrow_mut();
+            let part = state.swept;
+            state.swept = (part + 1) % PARTS;
+            let state = &mut *state;
+            for at in slice(state.connections.capacity(), part) {
+                if let Some(connection) = state.connections.get_mut(at) {
+                    due.extend(connection.due(self, ConnectionKey(at as u32), now.monotonic));
+                }
+            }
+            for at in slice(state.sessions.capacity(), part) {
+                if let Some(session) = state.sessions.get(at) {
+                    due.extend(session.due(self, SessionKey(at as u32), now));
+                }
+            }
+        }
+        for due in due {
+            match due {
+                Due::Drop(key, reason) => {
+                    self.note_drop(reason);
+                    self.close_connection(key);
+                }
+                Due::Ping(client) => {
+                    let mut frame = Vec::with_capacity(2);
+                    websocket::ping_frame(b"", &mut frame);
+                    client.send(Outgoing::Raw(frame.into()));
+                }
+                Due::Heartbeat(client, bytes) => client.send(Outgoing::Raw(bytes)),
+                Due::Expired(client) => {
+                    client.close(Close {
+                        code: 4001,
+                        reason: "the credential has expired".into(),
+                        reconnect: true,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Begins to close everything: what begins is refused, what is there is told to go.
+    pub(crate) fn drain(&self, close: &Close) {
+        let clients: Vec<Client> = {
+            let mut state = self.0.state.borrow_mut();
+            state.draining = true;
+            let State { sessions, .. } = &*state;
+            let client = |(key, session): (usize, &Session)| {
+                Client::new(self.clone(), SessionKey(key as u32), session.id)
+            };
+            sessions.iter().map(client).collect()
+        };
+        let _ = self.0.drained.send(true);
+        for client in clients {
+            client.close(close.clone());
+        }
+        let waiting: Vec<ConnectionKey> = {
+            let state = self.0.state.borrow();
+            let requests = state.connections.iter().filter(|(_, c)| matches!(c.phase, Phase::Request));
+            requests.map(|(key, _)| ConnectionKey(key as u32)).collect()
+        };
+        for key in waiting {
+            self.close_connection(key);
+        }
+    }
+}
+
+fn slice(capacity: usize, part: usize) -> std::ops::Range<usize> {
+    let step = capacity.div_ceil(PARTS);
+    (part * step).min(capacity)..((part + 1) * step).min(capacity)
+}
+
+impl Connection {
+    fn due(&mut self, worker: &Worker, key: ConnectionKey, now: Monotonic) -> Option<Due> {
+        let NetSettings { handshake_timeout, ping_interval, ping_timeout, .. } = *worker.0.settings;
+        let silent = now.since(self.heard);
+        match &mut self.phase {
+            Phase::Request => (silent > handshake_timeout).then_some(Due::Drop(key, "no request")),
+            Phase::Closing { until } => (now > *until).then_some(Due::Drop(key, "close not answered")),
+            Phase::Open(None) => None,
+            Phase::Open(Some(open)) => match open.pinged {
+                Some(pinged) => {
+                    let gone = now.since(pinged) > ping_timeout;
+                    gone.then_some(Due::Drop(key, "ping not answered"))
+                }
+                None if silent > ping_interval => {
+                    open.pinged = Some(now);
+                    Some(Due::Ping(Client::new(worker.clone(), open.session, open.id)))
+                }
+                None => None,
+            },
+        }
+    }
+}
+
+impl Session {
+    fn due(&self, worker: &Worker, key: SessionKey, now: Now) -> Option<Due> {
+        let client = || Client::new(worker.clone(), key, self.id);
+        if self.is_closing() {
+            None
+        } else if self.caller.has_expired(now.wall) {
+            Some(Due::Expired(client()))
+        } else {
+            self.heartbeat(now.monotonic).map(|bytes| Due::Heartbeat(client(), bytes))
+        }
+    }
+}

@@ -1,0 +1,247 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use mio::net::TcpListener;
+use mio::{Events, Interest, Token};
+use tokio::time::{Instant, Sleep};
+
+use crate::accept::{Accepted, LISTENER_TOKENS};
+use crate::connection::{Connection, ConnectionKey, Phase};
+use crate::mailbox::{Mail, Mailbox};
+use crate::readiness::{Readiness, Taken};
+use crate::sweep::SWEEP_INTERVAL;
+use crate::worker::State;
+use crate::{Client, Endpoint, Worker};
+
+const EVENTS_PER_TURN: usize = 1024;
+
+/// How soon publishers that were held back are read again.
+const CONGESTED_PAUSE: Duration = Duration::from_millis(1);
+
+/// The loop of a worker.
+///
+/// A turn takes in all that has come (connections, bytes, mail), delivers what the hub has, and only then writes: each
+/// outbox once. The sockets are in an epoll set of the worker's own, which tokio sees as one descriptor, so that
+/// a ready socket costs neither a task nor a waker.
+pub(crate) struct Turns<E> {
+    worker: Worker,
+    endpoint: Rc<E>,
+    readiness: Readiness,
+    events: Events,
+    listeners: Vec<TcpListener>,
+    mailboxes: Arc<[Arc<Mailbox>]>,
+    sweep: Pin<Box<Sleep>>,
+    /// Accepting goes on at the next sweep.
+    exhausted: bool,
+    pause: Pin<Box<Sleep>>,
+    paused: bool,
+}
+
+impl<E: Endpoint> Turns<E> {
+    pub(crate) fn new(
+        worker: Worker,
+        endpoint: Rc<E>,
+        poll: mio::Poll,
+        listeners: Vec<std::net::TcpListener>,
+        mailboxes: Arc<[Arc<Mailbox>]>,
+    ) -> std::io::Result<Turns<E>> {
+        let mut watched = Vec::new();
+        for (at, listener) in listeners.into_iter().enumerate() {
+            let mut listener = TcpListener::from_std(listener);
+            poll.registry().register(&mut listener, Token(LISTENER_TOKENS + at), Interest::READABLE)?;
+            watched.push(listener);
+        }
+        let readiness = Readiness::new(poll)?;
+        Ok(Turns {
+            worker,
+            endpoint,
+            readiness,
+            events: Events::with_capacity(EVENTS_PER_TURN),
+            listeners: watched,
+            mailboxes,
+            sweep: Box::pin(tokio::time::sleep(SWEEP_INTERVAL)),
+            exhausted: false,
+            pause: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            paused: false,
+        })
+    }
+
+    /// Runs until everything is drained.
+    pub(crate) async fn run(mut self) {
+        poll_fn(|cx| self.poll_turn(cx)).await;
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Whoever posts to this worker from here on need not wake it: it looks again before it sleeps.
+        self.worker.0.mailbox.waker.take();
+        self.worker.0.now.set(self.worker.node().now());
+        self.poll_sweep(cx);
+        self.handle_mail();
+        self.poll_sockets(cx);
+        self.read_more(cx);
+        self.worker.deliver();
+        self.worker.flush();
+        let worker = &self.worker.0;
+        worker.mailbox.waker.register(cx.waker());
+        let state = worker.state.borrow();
+        if state.draining && state.connections.is_empty() && state.sessions.is_empty() {
+            return Poll::Ready(());
+        }
+        let unread = !state.unread.is_empty() && !self.paused;
+        if worker.mailbox.has_any() || !state.dirty.is_empty() || unread {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn poll_sweep(&mut self, cx: &mut Context<'_>) {
+        while self.sweep.as_mut().poll(cx).is_ready() {
+            self.sweep.as_mut().reset(Instant::now() + SWEEP_INTERVAL);
+            self.worker.sweep();
+            if std::mem::take(&mut self.exhausted) {
+                self.accept(None);
+            }
+        }
+    }
+
+    fn handle_mail(&mut self) {
+        for mail in self.worker.0.mailbox.take() {
+            match mail {
+                Mail::Connection(socket, peer) => self.worker.take_in(&self.endpoint, socket, peer),
+                Mail::Published(key, id, ticket, result) => {
+                    let client = Client::new(self.worker.clone(), key, id);
+                    self.worker
+                        .with_handler(&client, |handler| handler.handle_published(ticket, result, &client));
+                }
+                Mail::Reply(key, id, ticket, event) => {
+                    let client = Client::new(self.worker.clone(), key, id);
+                    self.worker.with_handler(&client, |handler| handler.handle_reply(ticket, event, &client));
+                }
+                Mail::Drain(close) => {
+                    self.listeners.clear();
+                    self.worker.drain(&close);
+                }
+            }
+        }
+    }
+
+    fn poll_sockets(&mut self, cx: &mut Context<'_>) {
+        // Until tokio says that nothing is there: only then does it wake us for what comes next.
+        while let Poll::Ready(taken) = self.readiness.poll_events(cx, &mut self.events) {
+            match taken {
+                Err(error) => tracing::debug!(%error, "epoll was interrupted"),
+                Ok(Taken::All) => self.handle_events(),
+                Ok(Taken::Some) => {
+                    self.handle_events();
+                    cx.waker().wake_by_ref();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn handle_events(&mut self) {
+        let congested = self.worker.node().hub().is_congested();
+        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        for event in &events {
+            let Token(token) = event.token();
+            if token >= LISTENER_TOKENS {
+                self.accept(Some(token - LISTENER_TOKENS));
+                continue;
+            }
+            let key = ConnectionKey(token as u32);
+            if event.is_writable() {
+                self.worker.mark_writable(key);
+            }
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                if congested {
+                    self.worker.read_again(key);
+                } else {
+                    self.worker.read(&self.endpoint, key, event.is_read_closed());
+                }
+            }
+        }
+        self.events = events;
+    }
+
+    /// Reads on where the last turn left off, unless some worker cannot keep up with what is published.
+    fn read_more(&mut self, cx: &mut Context<'_>) {
+        self.paused = self.worker.node().hub().is_congested();
+        if self.paused {
+            self.pause.as_mut().reset(Instant::now() + CONGESTED_PAUSE);
+            // Polled so that it wakes us.
+            let _ = self.pause.as_mut().poll(cx);
+            return;
+        }
+        let count = self.worker.0.state.borrow().unread.len();
+        for _ in 0..count {
+            let key = {
+                let mut state = self.worker.0.state.borrow_mut();
+                let State { unread, connections, .. } = &mut *state;
+                let Some(key) = unread.pop_front() else { return };
+                let Some(connection) = connections.get_mut(key.0 as usize) else { continue };
+                connection.unread = false;
+                key
+            };
+            self.worker.read(&self.endpoint, key, false);
+        }
+    }
+
+    fn accept(&mut self, only: Option<usize>) {
+        for (at, listener) in self.listeners.iter().enumerate() {
+            if only.is_some_and(|only| only != at) {
+                continue;
+            }
+            loop {
+                match self.worker.accept(listener, &self.mailboxes) {
+                    Accepted::More => continue,
+                    Accepted::All => break,
+                    Accepted::Exhausted => {
+                        self.exhausted = true;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Calls a WebSocket's dialect, if the session is still there.
+    pub(crate) fn with_handler(&self, client: &Client, work: impl FnOnce(&mut dyn crate::WebSocketSession)) {
+        let link = self.with_session(client.key, client.id, |session, _| match session.link {
+            crate::session::Link::Socket { connection, .. } => Some(connection),
+            crate::session::Link::Stream { .. } => None,
+        });
+        let Some(Some(key)) = link else { return };
+        let taken = match self.0.state.borrow_mut().connections.get_mut(key.0 as usize) {
+            Some(Connection { phase: Phase::Open(open), .. }) => open.take(),
+            _ => None,
+        };
+        let Some(mut open) = taken else { return };
+        work(&mut *open.handler);
+        let mut state = self.0.state.borrow_mut();
+        if let Some(Connection { phase: Phase::Open(place), .. }) = state.connections.get_mut(key.0 as usize)
+        {
+            *place = Some(open);
+        }
+    }
+
+    /// A socket takes bytes again.
+    fn mark_writable(&self, key: ConnectionKey) {
+        let mut state = self.0.state.borrow_mut();
+        let State { connections, sessions, dirty, .. } = &mut *state;
+        let Some(Connection { phase: Phase::Open(Some(open)), .. }) = connections.get(key.0 as usize) else {
+            return;
+        };
+        let Some(session) = sessions.get_mut(open.session.0 as usize) else { return };
+        if !session.dirty && !session.outbox.is_empty() {
+            session.dirty = true;
+            dirty.push(open.session);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use antiphon_access::{Access, Caller};
+use antiphon_hub::{Hub, Inbox};
+use antiphon_model::{Now, OrgId, Position};
+use antiphon_store::{Store, StoreError};
+
+use crate::{Metrics, NodeOrg, NodeSettings, OrgParts, SystemClock};
+
+/// How far ahead of the last one positions are leased: after a crash they go on from there.
+const LEASE_AHEAD: Duration = Duration::from_secs(3);
+
+/// What a node is made of.
+pub struct NodeParts {
+    /// Its limits and times.
+    pub settings: NodeSettings,
+    /// Who may do what.
+    pub access: Access,
+    /// Where publications are kept.
+    pub store: Arc<dyn Store>,
+    /// Every org; access has to know them too.
+    pub orgs: Vec<OrgParts>,
+    /// The workers' inboxes.
+    pub inboxes: Vec<Arc<Inbox>>,
+    /// Called, from any thread, when [`Hub::poll_timeout`] becomes earlier.
+    pub on_earlier: Box<dyn Fn() + Send + Sync>,
+}
+
+/// A process of a cluster.
+pub struct Node {
+    pub(crate) settings: NodeSettings,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) metrics: Metrics,
+    access: Access,
+    hub: Hub,
+    orgs: HashMap<OrgId, Arc<NodeOrg>, foldhash::fast::RandomState>,
+    clock: SystemClock,
+    closing: AtomicBool,
+}
+
+impl Node {
+    /// Puts a node together. Reads from the store where each org's positions go on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn new(parts: NodeParts, clock: SystemClock) -> Result<Arc<Node>, StoreError> {
+        let NodeParts { settings, access, store, orgs: parts, inboxes, on_earlier } = parts;
+        let hub = Hub::new(settings.hub.clone(), inboxes, on_earlier);
+        let mut orgs: HashMap<_, _, foldhash::fast::RandomState> = HashMap::default();
+        for OrgParts { id, rules } in parts {
+            let floor = store.position_floor(&id)?;
+            let org = hub.add_org(id.clone(), rules, floor);
+            let rated = access.org(&id).map_or(1, |org| org.limits.rated_identities_max);
+            orgs.insert(id, Arc::new(NodeOrg::new(org, rated)));
+        }
+        let node = Node {
+            settings,
+            store,
+            metrics: Metrics::default(),
+            access,
+            hub,
+            orgs,
+            clock,
+            closing: AtomicBool::new(false),
+        };
+        node.lease_positions();
+        Ok(Arc::new(node))
+    }
+
+    /// Both clocks, read now.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> SystemClock {
+        self.clock
+    }
+
+    /// Who may do what.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Its limits and times.
+    pub fn settings(&self) -> &NodeSettings {
+        &self.settings
+    }
+
+    /// What is measured.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Where publications are kept.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The channels of all orgs.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Every org.
+    pub fn orgs(&self) -> impl Iterator<Item = &Arc<NodeOrg>> {
+        self.orgs.values()
+    }
+
+    /// A caller's org.
+    ///
+    /// # Panics
+    /// The org is not one of the node's: access made a caller of an org that the node was not given.
+    pub fn org(&self, id: &OrgId) -> &Arc<NodeOrg> {
+        self.orgs.get(id).expect("access knows only the orgs that the node was given")
+    }
+
+    /// A cursor for a caller who starts to listen now.
+    pub fn position(&self, caller: &Caller) -> Position {
+        self.org(&caller.org).hub.delivered()
+    }
+
+    /// Makes sure that positions go on rising after a crash. To be called every second.
+    pub fn lease_positions(&self) {
+        let now = self.now();
+        for org in self.orgs.values() {
+            let ahead = now.wall.later_by(LEASE_AHEAD);
+            let last = org.hub.last_position().timestamp().later_by(LEASE_AHEAD);
+            self.store.lease_positions(org.hub.id(), Position(ahead.max(last).0));
+        }
+    }
+
+    /// Refuses publications from here on.
+    pub fn begin_closing(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// Whether it is about to stop.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+}
