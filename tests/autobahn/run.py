@@ -29,6 +29,8 @@ QUICK += [f"12.{data}.{size}" for data in range(1, 6) for size in range(1, 8)]
 QUICK += [f"13.{parameters}.{size}" for parameters in range(1, 8) for size in range(1, 8)]
 CASES = {"quick": QUICK, "all": ["*"]}
 COUNTS = {"quick": 385, "all": 517}
+# Each case has a limit of its own; this is for a client that hangs.
+TIMEOUTS_SECS = {"quick": 900, "all": 3600}
 
 PASSED = {"OK", "NON-STRICT", "INFORMATIONAL"}
 CLOSED_WELL = {"OK", "INFORMATIONAL"}
@@ -91,9 +93,10 @@ def run_client(suite, url, cases, work):
     environment = {**os.environ, "PYTHONPATH": str(suite)}
     with open(work / "client.log", "w", encoding="utf-8") as log:
         command = [sys.executable, "-W", "ignore", str(HERE / "fuzz_client.py"), str(spec)]
-        status = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT).returncode
-    if status != 0 or not index.exists():
-        sys.exit(f"The fuzzing client failed with status {status}; see {log.name}")
+        limit = TIMEOUTS_SECS[cases]
+        client = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT, timeout=limit)
+    if client.returncode != 0 or not index.exists():
+        sys.exit(f"The fuzzing client failed with status {client.returncode}; see {log.name}")
     return json.loads(index.read_text(encoding="utf-8"))
 
 

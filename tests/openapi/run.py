@@ -11,6 +11,9 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+# Each request has a limit of its own; this is for all of them.
+TIMEOUT_SECS = 900
+
 sys.path.insert(0, str(HERE.parent / "support"))
 
 from antiphon_process import AntiphonProcess  # noqa: E402
@@ -42,7 +45,7 @@ def parse_arguments():
 def run_schemathesis(url, work, rest):
     command = [str(pathlib.Path(sys.executable).with_name("st")), "--config-file", str(HERE / "schemathesis.toml")]
     command += ["run", url, *rest]
-    return subprocess.run(command, cwd=work).returncode
+    return subprocess.run(command, cwd=work, timeout=TIMEOUT_SECS).returncode
 
 
 if __name__ == "__main__":

@@ -1,2 +1,60 @@
-//! stub
-fn main() {}
+//! The one door to everything that is done with this repository: `cargo xtask test`, `tidy`, `docs`, `bench`, `fuzz`.
+//!
+//! It runs cargo and the suites under `tests/` and adds what no ready-made tool checks. It is not part of the server,
+//! and no crate depends on it.
+
+mod bench;
+mod command;
+mod docs;
+mod fuzz;
+mod python;
+mod steps;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a task comes to: nothing, or why it failed, for a person to read.
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Test, tidy, docs, bench and fuzz, each in one command")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every test of the project, in order.
+    Test(test::Arguments),
+    /// Check what no ready-made lint checks: the arrows between crates, purity, sizes, links, licences.
+    Tidy,
+    /// Write docs/configuration.md from the binary, and build the API documentation.
+    Docs(docs::Arguments),
+    /// Build for release and measure against the reference and the peers.
+    Bench(bench::Arguments),
+    /// Fuzz the decoders that peer bytes reach.
+    Fuzz(fuzz::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test(arguments) => return test::run(&arguments),
+        Task::Tidy => tidy::run(),
+        Task::Docs(arguments) => docs::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

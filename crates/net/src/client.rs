@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::format::Framing;
 use crate::mailbox::Mail;
-use crate::session::SessionKey;
+use crate::session::{Closing, SessionKey};
 use crate::websocket::MessageKind;
 use crate::worker::Farewell;
 use crate::{Listening, Worker};
@@ -219,9 +219,10 @@ impl Client {
 
     /// Ends the session, once what is in its outbox is written.
     pub fn close(&self, close: Close) {
+        let since = self.worker.0.now.get().monotonic;
         self.worker.with_session(self.key, self.id, |session, dirty| {
             if session.closing.is_none() {
-                session.closing = Some(Box::new(close));
+                session.closing = Some(Box::new(Closing { close, since }));
                 mark(session.dirty, dirty, self.key);
                 session.dirty = true;
             }

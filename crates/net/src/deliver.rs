@@ -3,7 +3,7 @@ use bytes::Bytes;
 use slab::Slab;
 
 use crate::format::{Encoder, Wire};
-use crate::session::{Session, SessionKey};
+use crate::session::{Closing, Session, SessionKey};
 use crate::worker::{Pushed, State};
 use crate::{Close, SlowReader, Worker};
 
@@ -136,7 +136,8 @@ impl Spread<'_> {
         self.bytes -= session.outbox.bytes() as i64;
         session.outbox.clear();
         self.bytes += session.outbox.bytes() as i64;
-        session.closing = Some(Box::new(Close::too_slow()));
+        let since = self.worker.0.now.get().monotonic;
+        session.closing = Some(Box::new(Closing { close: Close::too_slow(), since }));
         if !session.dirty {
             session.dirty = true;
             self.dirty.push(key);

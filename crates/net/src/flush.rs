@@ -86,14 +86,15 @@ impl Worker {
     }
 
     fn send_close_frame(&self, client: &Client, open: &mut crate::connection::Open) {
-        let close = self.with_session(client.key, client.id, |session, _| session.closing.take());
-        let Some(Some(close)) = close else { return };
+        let closing = self.with_session(client.key, client.id, |session, _| session.closing.take());
+        let Some(Some(closing)) = closing else { return };
+        let close = &closing.close;
         // The dialect's last words go through the outbox like any others, so the session is open once more.
-        open.handler.handle_closing(&close, client);
+        open.handler.handle_closing(close, client);
         let mut frame = Vec::new();
         websocket::close_frame(CloseCode::new(close.code), &close.reason, &mut frame);
         client.send(crate::Outgoing::Raw(frame.into()));
-        self.with_session(client.key, client.id, |session, _| session.closing = Some(close));
+        self.with_session(client.key, client.id, |session, _| session.closing = Some(closing));
     }
 }
 

@@ -1,10 +1,8 @@
 use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -12,12 +10,12 @@ use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::connection::ConnectionKey;
 use crate::format::Framing;
 use crate::handshake::{Answer, bad_upgrade};
+use crate::rewound::Rewound;
 use crate::{Accept, Endpoint, Peer, Worker, websocket};
 
 impl Worker {
@@ -44,7 +42,7 @@ impl Worker {
         read: Bytes,
         peer: Peer,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let socket = Rewound { read, socket: TcpStream::from_std(socket)? };
+        let socket = Rewound::new(read, TcpStream::from_std(socket)?, self.0.settings.write_timeout);
         let worker = self.clone();
         let service = service_fn(move |request| {
             let (worker, endpoint) = (worker.clone(), Rc::clone(&endpoint));
@@ -120,7 +118,7 @@ impl Worker {
         let parts = upgraded
             .downcast::<TokioIo<Rewound>>()
             .map_err(|_| io::Error::other("the connection is not one that a worker gave to hyper"))?;
-        let Rewound { read, socket } = parts.io.into_inner();
+        let (read, socket) = parts.io.into_inner().into_parts();
         let rest = [&read[..], &parts.read_buf[..]].concat();
         let key = self.adopt(socket.into_std()?, peer)?;
         self.open(key, accept, framing, None, &rest);
@@ -150,51 +148,3 @@ impl<F: Future<Output: 'static> + 'static> Executor<F> for LocalExecutor {
 
 /// An answer of the dialects', or one given before they were asked.
 type AnswerBody<B> = Either<B, Full<Bytes>>;
-
-/// A socket of which something has been read already.
-struct Rewound {
-    read: Bytes,
-    socket: TcpStream,
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.read.is_empty() {
-            return Pin::new(&mut self.socket).poll_read(cx, into);
-        }
-        let len = self.read.len().min(into.remaining());
-        into.put_slice(&self.read[..len]);
-        self.read.advance(len);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
-}

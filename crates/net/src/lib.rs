@@ -20,6 +20,7 @@ mod listen;
 mod mailbox;
 mod outbox;
 mod readiness;
+mod rewound;
 mod server;
 mod session;
 mod settings;

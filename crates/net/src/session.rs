@@ -29,8 +29,15 @@ pub(crate) struct Session {
     /// Whether it stands in the worker's list of those to flush.
     pub(crate) dirty: bool,
     /// Why it is to be closed, once its outbox is written.
-    pub(crate) closing: Option<Box<Close>>,
+    pub(crate) closing: Option<Box<Closing>>,
     pub(crate) last_sent: Monotonic,
+}
+
+/// A session is to be closed.
+pub(crate) struct Closing {
+    pub(crate) close: Close,
+    /// Since when: a peer that does not read is not waited for.
+    pub(crate) since: Monotonic,
 }
 
 /// A channel that a session listens to.

@@ -31,6 +31,8 @@ pub struct NetSettings {
     pub ping_timeout: Duration,
     /// How long a peer may take to answer a close.
     pub close_timeout: Duration,
+    /// How long the peer of an HTTP answer may take none of it.
+    pub write_timeout: Duration,
     /// Compression of WebSocket messages.
     pub deflate: DeflateSettings,
     /// How many bytes the head of an HTTP request may have.
@@ -48,6 +50,7 @@ impl Default for NetSettings {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(3),
+            write_timeout: Duration::from_secs(30),
             deflate: DeflateSettings::default(),
             head_bytes_max: 16 << 10,
         }

@@ -97,7 +97,7 @@ impl Stream {
         self.over = true;
         let close = self.client.worker.with_session(self.client.key, self.client.id, |session, _| {
             let Link::Stream { options, .. } = &session.link else { return None };
-            session.closing.as_ref().map(|close| (options.farewell)(close))
+            session.closing.as_ref().map(|closing| (options.farewell)(&closing.close))
         });
         Poll::Ready(close.flatten().filter(|bytes| !bytes.is_empty()))
     }

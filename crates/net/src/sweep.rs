@@ -3,7 +3,7 @@ use std::time::Duration;
 use antiphon_model::{Monotonic, Now};
 
 use crate::connection::{Connection, ConnectionKey, Phase};
-use crate::session::{Session, SessionKey};
+use crate::session::{Link, Session, SessionKey};
 use crate::websocket;
 use crate::worker::State;
 use crate::{Client, Close, NetSettings, Outgoing, Worker};
@@ -126,8 +126,10 @@ impl Connection {
 impl Session {
     fn due(&self, worker: &Worker, key: SessionKey, now: Now) -> Option<Due> {
         let client = || Client::new(worker.clone(), key, self.id);
-        if self.is_closing() {
-            None
+        if let Some(closing) = &self.closing {
+            let Link::Socket { connection, .. } = self.link else { return None };
+            let late = now.monotonic.since(closing.since) > worker.0.settings.close_timeout;
+            late.then_some(Due::Drop(connection, "close not read"))
         } else if self.caller.has_expired(now.wall) {
             Some(Due::Expired(client()))
         } else {

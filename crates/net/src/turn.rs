@@ -2,6 +2,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -88,7 +89,8 @@ impl<E: Endpoint> Turns<E> {
         let worker = &self.worker.0;
         worker.mailbox.waker.register(cx.waker());
         let state = worker.state.borrow();
-        if state.draining && state.connections.is_empty() && state.sessions.is_empty() {
+        let open = worker.load.connections[usize::from(worker.id.0)].load(Ordering::Relaxed);
+        if state.draining && open == 0 {
             return Poll::Ready(());
         }
         let unread = !state.unread.is_empty() && !self.paused;

@@ -1,0 +1,129 @@
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::Outcome;
+use crate::command::{cargo, command, run as run_command, succeeds};
+use crate::steps::{OnFailure, Step, run_steps};
+use crate::workspace::Workspace;
+use crate::{docs, python, tidy, tools};
+
+/// The options of `cargo xtask test`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Run the remaining steps when one has failed.
+    #[arg(long)]
+    keep_going: bool,
+    /// Run this step alone; may be given several times.
+    #[arg(long, value_name = "STEP", value_parser = step_name)]
+    only: Vec<&'static str>,
+    /// List the steps.
+    #[arg(long)]
+    list: bool,
+}
+
+/// In this order because the cheap ones come first, and because each finds built what it needs of the ones before it.
+const STEPS: &[Step<Workspace>] = &[
+    Step { name: "fmt", what: "the code is formatted", run: fmt },
+    Step { name: "tidy", what: "the rules of the house hold", run: tidy::check },
+    Step { name: "deny", what: "dependencies have allowed licences and sources", run: deny },
+    Step { name: "clippy", what: "no lint warns", run: clippy },
+    Step { name: "build", what: "everything builds in the dev profile", run: build },
+    Step { name: "tests", what: "unit and integration tests", run: tests },
+    Step { name: "doctests", what: "the examples in the documentation run", run: doctests },
+    Step { name: "docs", what: "the documentation builds and is up to date", run: docs::check },
+    Step { name: "autobahn", what: "WebSocket conformance (Autobahn, quick set)", run: autobahn },
+    Step { name: "openapi", what: "the binary answers as its OpenAPI document says", run: openapi },
+    Step { name: "browser", what: "the demo chat works in Chromium", run: browser },
+];
+
+/// Runs all steps, or those asked for, and gives a failure if one of them failed.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.list {
+        for step in STEPS {
+            println!("{:<10}{}", step.name, step.what);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let chosen = |step: &&Step<Workspace>| arguments.only.is_empty() || arguments.only.contains(&step.name);
+    let steps: Vec<_> = STEPS.iter().filter(chosen).collect();
+    let on_failure = if arguments.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop };
+    run_steps(&steps, &Workspace::here(), on_failure)
+}
+
+fn step_name(name: &str) -> Result<&'static str, String> {
+    let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+    let found = names.iter().find(|known| **known == name);
+    found.copied().ok_or_else(|| format!("there is no such step; there are {}", names.join(", ")))
+}
+
+fn fmt(workspace: &Workspace) -> Outcome {
+    run_command(cargo(&workspace.root).args(["fmt", "--all", "--check"]))?;
+    let fuzz = workspace.root.join("fuzz");
+    if fuzz.join("Cargo.toml").exists() {
+        run_command(cargo(&fuzz).args(["fmt", "--all", "--check"]))?;
+    }
+    Ok(())
+}
+
+fn deny(workspace: &Workspace) -> Outcome {
+    let cargo_deny = |arguments: &[&str]| {
+        let mut command = cargo(&workspace.root);
+        command.arg("deny").args(arguments);
+        command
+    };
+    if succeeds(&mut cargo_deny(&["--version"])) {
+        return run_command(&mut cargo_deny(&["--offline", "check", "bans", "licenses", "sources"]));
+    }
+    println!("cargo-deny is not installed; checking licences and sources only.");
+    tidy::check_dependencies(workspace)
+}
+
+fn clippy(workspace: &Workspace) -> Outcome {
+    run_command(cargo(&workspace.root).args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))
+}
+
+fn build(workspace: &Workspace) -> Outcome {
+    workspace.binary().map(drop)
+}
+
+fn tests(workspace: &Workspace) -> Outcome {
+    let binary = workspace.binary()?;
+    let nextest = succeeds(cargo(&workspace.root).args(["nextest", "--version"]));
+    let runner: &[&str] = if nextest { &["nextest", "run"] } else { &["test", "--bins", "--lib", "--tests"] };
+    run_command(cargo(&workspace.root).args(runner).arg("--workspace").env("ANTIPHON_BIN", binary))
+}
+
+fn doctests(workspace: &Workspace) -> Outcome {
+    run_command(cargo(&workspace.root).args(["test", "--doc", "--workspace"]))
+}
+
+fn autobahn(workspace: &Workspace) -> Outcome {
+    python::run_suite(workspace, "autobahn", &["--cases", "quick"])
+}
+
+fn openapi(workspace: &Workspace) -> Outcome {
+    python::run_suite(workspace, "openapi", &[])
+}
+
+fn browser(workspace: &Workspace) -> Outcome {
+    let directory = workspace.root.join("tests/browser");
+    tools::need("node", "nodejs")?;
+    tools::need("npm", "npm")?;
+    let chromium = tools::need("chromium", "chromium")?;
+    let install = if directory.join("package-lock.json").exists() { "ci" } else { "install" };
+    run_command(command("npm", &directory).args([install, "--no-audit", "--no-fund"]))?;
+    run_command(
+        command("npm", &directory)
+            .arg("test")
+            .env("ANTIPHON_BIN", workspace.binary()?)
+            .env("CHROMIUM", chromium),
+    )
+}

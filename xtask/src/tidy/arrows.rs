@@ -1,0 +1,121 @@
+use std::path::Path;
+
+use super::Findings;
+use crate::workspace::{Metadata, Workspace};
+
+/// A room of the house, and the rooms its crates may depend on.
+struct Room {
+    /// A directory below the root; with a slash at its end, each directory in it.
+    directory: &'static str,
+    may_use: &'static [&'static str],
+}
+
+/// What the map in `ARCHITECTURE.md` says. What is not here is nowhere to be depended on.
+const ROOMS: &[Room] = &[
+    Room { directory: "crates/model", may_use: &[] },
+    Room { directory: "crates/hub", may_use: &["crates/model"] },
+    Room { directory: "crates/store", may_use: &["crates/model"] },
+    Room { directory: "crates/access", may_use: &["crates/model"] },
+    Room {
+        directory: "crates/node",
+        may_use: &["crates/hub", "crates/store", "crates/access", "crates/model"],
+    },
+    Room {
+        directory: "crates/net",
+        may_use: &["crates/node", "crates/hub", "crates/access", "crates/model"],
+    },
+    Room {
+        directory: "crates/dialects/",
+        may_use: &[
+            "crates/net",
+            "crates/node",
+            "crates/hub",
+            "crates/store",
+            "crates/access",
+            "crates/model",
+        ],
+    },
+    Room { directory: "crates/server", may_use: &["crates/", "bench"] },
+    Room { directory: "bench", may_use: &["crates/"] },
+    Room { directory: "tests", may_use: &["crates/", "bench"] },
+    Room { directory: "xtask", may_use: &[] },
+];
+
+/// Crates depend on each other only along the arrows of the map.
+pub(super) fn check(workspace: &Workspace, metadata: &Metadata, findings: &mut Findings) {
+    let members = metadata.packages.iter().filter(|package| package.source.is_none());
+    for package in members {
+        let Some(directory) = package.manifest_path.parent().and_then(|path| relative(workspace, path))
+        else {
+            findings.problem(format!("{} is outside of the repository", package.name));
+            continue;
+        };
+        let Some(room) = ROOMS.iter().find(|room| covers(room.directory, directory)) else {
+            findings.problem(format!("{directory} has no place on the map: give it one in {}", file!()));
+            continue;
+        };
+        for dependency in &package.dependencies {
+            let Some(other) = dependency.path.as_deref().and_then(|path| relative(workspace, path)) else {
+                continue;
+            };
+            if !room.may_use.iter().any(|allowed| covers(allowed, other)) {
+                findings.problem(format!("{directory} must not depend on {other} ({})", dependency.name));
+            }
+        }
+    }
+}
+
+fn relative<'a>(workspace: &Workspace, path: &'a Path) -> Option<&'a str> {
+    path.strip_prefix(&workspace.root).ok()?.to_str()
+}
+
+fn covers(pattern: &str, directory: &str) -> bool {
+    if pattern.ends_with('/') { directory.starts_with(pattern) } else { directory == pattern }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::{Dependency, Package};
+    use std::path::PathBuf;
+
+    fn problems(of: &str, on: &str) -> Vec<String> {
+        let workspace = Workspace { root: PathBuf::from("/repository") };
+        let package = Package {
+            name: of.into(),
+            version: "0.1.0".into(),
+            license: None,
+            source: None,
+            manifest_path: workspace.root.join(of).join("Cargo.toml"),
+            dependencies: vec![Dependency { name: on.into(), path: Some(workspace.root.join(on)) }],
+        };
+        let mut findings = Findings::default();
+        check(&workspace, &Metadata { packages: vec![package] }, &mut findings);
+        findings.problems
+    }
+
+    #[test]
+    fn arrows_point_down_only() {
+        for (of, on) in [
+            ("crates/hub", "crates/model"),
+            ("crates/node", "crates/store"),
+            ("crates/dialects/http", "crates/net"),
+            ("crates/server", "crates/dialects/http"),
+            ("crates/server", "bench"),
+            ("tests", "crates/server"),
+        ] {
+            assert!(problems(of, on).is_empty(), "{of} on {on}");
+        }
+        for (of, on) in [
+            ("crates/model", "crates/hub"),
+            ("crates/hub", "crates/store"),
+            ("crates/net", "crates/store"),
+            ("crates/dialects/http", "crates/dialects/mqtt"),
+            ("crates/net", "crates/dialects/http"),
+            ("crates/server", "tests"),
+            ("crates/novel", "crates/model"),
+        ] {
+            assert_eq!(problems(of, on).len(), 1, "{of} on {on}");
+        }
+    }
+}
