@@ -4,7 +4,7 @@ use antiphon_access::{Caller, Refused};
 use antiphon_hub::{Filter, Since, SubscribeError, Subscribed, Subscriber};
 use antiphon_model::{ChannelFlags, ChannelId, IdentityKind, Position, Publication};
 use antiphon_node::ReadError;
-use antiphon_store::StoreError;
+use antiphon_node::StoreError;
 
 use crate::format::{Framing, Wire};
 use crate::session::ListeningTo;

@@ -45,7 +45,7 @@ pub enum ServerError {
     Worker(#[from] io::Error),
     /// The node could not be put together.
     #[error(transparent)]
-    Store(#[from] antiphon_store::StoreError),
+    Store(#[from] antiphon_node::StoreError),
 }
 
 /// Workers that run, each on its thread.
@@ -64,7 +64,7 @@ impl Server {
     /// An address cannot be bound, a thread not started, or the node not made.
     pub fn start<E: Endpoint>(
         parts: ServerParts,
-        node: impl FnOnce(NodeInputs) -> Result<Arc<Node>, antiphon_store::StoreError>,
+        node: impl FnOnce(NodeInputs) -> Result<Arc<Node>, antiphon_node::StoreError>,
         endpoint: impl Fn(&Worker) -> E + Send + Sync + 'static,
     ) -> Result<Server, ServerError> {
         let ServerParts { settings, listen, workers } = parts;

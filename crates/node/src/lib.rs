@@ -23,3 +23,5 @@ pub use node::{Node, NodeParts};
 pub use org::NodeOrg;
 pub use publish::{Completion, Receipt};
 pub use settings::{NodeSettings, OrgParts};
+/// What the store says when it cannot; so that those above need not know the store.
+pub use antiphon_store::StoreError;
