@@ -1,1 +1,55 @@
-//! stub
+//! Load from outside: WebSocket clients that measure what a server does, and check that it does it right.
+//!
+//! The library is what `antiphon bench` and the suite of this crate's own binary share: connections on one thread,
+//! four scenarios, and a [`Report`] of each. Every delivery is counted and its place in the order checked; the first one
+//! that is lost, doubled or out of order ends the run with an error, so a figure is only ever that of a correct run.
+//!
+//! It speaks WebSocket itself and knows nothing of the server's crates. It does not start servers and compares nothing:
+//! that is the suite's part.
+
+mod args;
+mod connect;
+mod connection;
+mod echo;
+mod error;
+mod fanout;
+pub mod framing;
+pub mod handshake;
+mod idle;
+mod meter;
+pub mod process;
+mod progress;
+mod publish;
+mod report;
+mod target;
+
+pub use args::{Bench, EchoArgs, FanoutArgs, IdleArgs, PublishArgs, Scenario, Span, TargetArgs};
+pub use error::Error;
+pub use report::{Cpu, Latency, Memory, Report, grouped};
+pub use target::Kind;
+
+/// Runs the scenario that the command line names, and prints its report to standard output.
+///
+/// # Errors
+/// Whatever [`measure`] found wrong, or standard output being closed.
+pub fn run(bench: &Bench) -> Result<(), Error> {
+    let report = measure(&bench.scenario)?;
+    report.print(bench.format()).map_err(Error::Output)
+}
+
+/// Runs one scenario to its end and says what it measured.
+///
+/// Raises the process's limit of open files to its hard maximum first.
+///
+/// # Errors
+/// The server cannot be reached, refuses, closes a connection, stalls, or delivers anything but every message once and
+/// in order.
+pub fn measure(scenario: &Scenario) -> Result<Report, Error> {
+    process::raise_open_files_limit();
+    match scenario {
+        Scenario::Fanout(args) => fanout::measure(args),
+        Scenario::Echo(args) => echo::measure(args),
+        Scenario::Idle(args) => idle::measure(args),
+        Scenario::Publish(args) => publish::measure(args),
+    }
+}

@@ -5,14 +5,14 @@ pub(crate) mod identities;
 pub(crate) mod rate;
 
 use antiphon_model::CHANNEL_NAME_BYTES_MAX;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Rate;
 
 /// What the clients of an org can grow, and how far.
 ///
 /// Sizes are in bytes. Rates have no limit unless they are set.
-#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
     /// How fast one connection may publish. Default: no limit. A batch costs one for each publication.

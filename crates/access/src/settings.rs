@@ -2,12 +2,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use antiphon_model::{ChannelPattern, IdentityKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{LimitSettings, Permission};
 
 /// A tenant: `[[org]]` in the configuration.
-#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrgSettings {
     /// Its name: 1 to 64 of A-Z, a-z, 0-9, `-`, `_` and `.`.
@@ -33,7 +33,7 @@ pub struct OrgSettings {
 }
 
 /// An API key: `[[org.key]]`.
-#[derive(Clone, Debug, Default, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeySettings {
     /// The key itself, 8 to 512 printable ASCII characters without spaces. Either this or `key_file`.
@@ -52,7 +52,7 @@ pub struct KeySettings {
 }
 
 /// A signer of tokens: `[[org.jwt]]`. Has one of `secret`, `secret_file`, `public_key_file` and `jwks_file`.
-#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JwtSettings {
     /// The algorithm that its tokens are signed with. Needed except with `jwks_file`, whose keys say it
@@ -107,7 +107,7 @@ impl Default for JwtSettings {
 }
 
 /// How tokens are signed (RFC 7518 and RFC 8037).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, schemars::JsonSchema)]
 pub enum JwtAlgorithm {
     /// HMAC with SHA-256: one secret makes and verifies tokens.
     HS256,
@@ -133,6 +133,12 @@ impl Secret {
     /// The secret in the clear.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("[redacted]")
     }
 }
 

@@ -70,7 +70,8 @@ pub(crate) struct Shared {
 impl Shared {
     /// Notes a deadline, and wakes whoever watches the time if it is the earliest.
     pub(crate) fn note_deadline(&self, deadline: Monotonic) {
-        let nanos = deadline.0.as_nanos() as u64;
+        // Past the end of the count is as good as never; wrapped around it would be due for ever.
+        let nanos = u64::try_from(deadline.0.as_nanos()).unwrap_or(u64::MAX);
         if self.earliest.load(Ordering::Acquire) > nanos
             && self.earliest.fetch_min(nanos, Ordering::AcqRel) > nanos
         {

@@ -40,12 +40,11 @@ impl Inbox {
     }
 
     pub(crate) fn push(&self, delivery: Delivery) {
-        let len = {
+        {
             let mut queue = self.queue.lock();
             queue.push(delivery);
-            queue.len()
-        };
-        self.len.store(len, Ordering::Relaxed);
+            self.len.store(queue.len(), Ordering::Relaxed);
+        }
         // Reading first keeps the line shared while a burst arrives.
         if !self.signalled.load(Ordering::Acquire) && !self.signalled.swap(true, Ordering::AcqRel) {
             (self.signal)();
@@ -57,7 +56,9 @@ impl Inbox {
         debug_assert!(batch.is_empty());
         // Before the lock: a push after the swap below signals again.
         self.signalled.store(false, Ordering::Release);
-        std::mem::swap(&mut *self.queue.lock(), batch);
+        let mut queue = self.queue.lock();
+        std::mem::swap(&mut *queue, batch);
+        // Under the lock, or a push before the swap could have the last word.
         self.len.store(0, Ordering::Relaxed);
     }
 

@@ -4,20 +4,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use antiphon_model::{
-    ChannelFlags, ChannelId, Draft, Expects, Identity, Kind, Monotonic, Now, OrgId, Payload, Position,
-    Publication, RawJson, SessionId,
+    ChannelId, Draft, Expects, Identity, Kind, Monotonic, Now, OrgId, Payload, Position, Publication,
+    RawJson, SessionId,
 };
 use parking_lot::{Mutex, RwLock};
 
 use crate::channel::Channel;
 use crate::hub::Shared;
-use crate::presence::PresenceEvent;
+use crate::presence::{Arrival, Change, PresenceEvent};
 use crate::replies::Replies;
 use crate::ring::RingLimits;
 use crate::sequence::Sequence;
 use crate::{
-    ChannelUid, Collect, Delivery, Departure, Hold, Member, Outcome, PresenceError, Reply, ReplyError, Rule,
-    Rules, WorkerId,
+    BroadcastError, ChannelUid, Collect, Delivery, Departure, Hold, Member, Outcome, PresenceError, Reply,
+    ReplyError, Rule, Rules, WorkerId,
 };
 
 /// How many idle channels one [`Org::handle_timeout`] looks at: the lock is not held for longer.
@@ -38,6 +38,8 @@ struct State {
     sequence: Sequence,
     /// The last position handed to the workers.
     delivered: Position,
+    /// Nothing was published after this on a channel that is kept by its rule and is not in memory.
+    forgotten: Position,
     channels: HashMap<Arc<ChannelId>, Channel, foldhash::fast::RandomState>,
     names: HashMap<ChannelUid, Arc<ChannelId>, foldhash::fast::RandomState>,
     last_uid: u64,
@@ -62,9 +64,11 @@ pub struct Subscribed {
     pub channel: ChannelUid,
     /// Deliveries up to here are not for this subscriber: it has them in `missed`, or did not ask.
     pub from: Position,
-    /// What it missed, oldest first.
+    /// What it missed, oldest first: all of it, also what its filter or [`Publication::except`] withholds.
     pub missed: Vec<Arc<Publication>>,
-    /// Whether it missed more than is kept.
+    /// Whether it missed more than is kept. Without a gap, `missed` is all there was after the position asked
+    /// for. With one, something is lost for sure, except where it cannot be known: the position lies in the
+    /// future, or before something that left memory together with its channel.
     pub gap: bool,
 }
 
@@ -80,6 +84,16 @@ pub enum SubscribeError {
     /// See [`TooManyChannels`].
     #[error(transparent)]
     TooManyChannels(#[from] TooManyChannels),
+}
+
+/// None of several subscriptions has begun, because of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("channel {index}: {error}")]
+pub struct SubscribeAllError {
+    /// Which one of those asked for.
+    pub index: usize,
+    /// Why.
+    pub error: SubscribeError,
 }
 
 /// The org has as many channels in memory as it may.
@@ -111,6 +125,10 @@ pub struct OrgStats {
     pub held: usize,
     /// Broadcasts that collect replies.
     pub broadcasts: usize,
+    /// Channels that may soon be forgotten.
+    pub fading: usize,
+    /// Members who stay for a time without a session.
+    pub lingering: usize,
 }
 
 impl Org {
@@ -118,6 +136,7 @@ impl Org {
         let state = State {
             sequence: Sequence::new(floor),
             delivered: floor,
+            forgotten: floor,
             channels: HashMap::default(),
             names: HashMap::default(),
             last_uid: 0,
@@ -156,15 +175,16 @@ impl Org {
 
     /// Counts, for metrics.
     pub fn stats(&self) -> OrgStats {
-        let (channels, held) = {
-            let state = self.state.lock();
-            (state.channels.len(), state.sequence.waiting())
-        };
+        let broadcasts = self.replies.lock().len();
+        let state = self.state.lock();
+        debug_assert_eq!(state.channels.len(), state.names.len());
         OrgStats {
             publications: self.publications.load(Ordering::Relaxed),
-            channels,
-            held,
-            broadcasts: self.replies.lock().len(),
+            channels: state.channels.len(),
+            held: state.sequence.waiting(),
+            broadcasts,
+            fading: state.fading.len(),
+            lingering: state.lingering.len(),
         }
     }
 
@@ -188,13 +208,13 @@ impl Org {
         hold: Hold,
         collect: Collect,
         now: Now,
-    ) -> Result<Arc<Publication>, ReplyError> {
+    ) -> Result<Arc<Publication>, BroadcastError> {
         draft.expects = Expects::Replies;
         let mut state = self.state.lock();
-        state.room_for(&draft.channel, self).map_err(|_| ReplyError::TooManyBroadcasts)?;
+        state.room_for(&draft.channel, self).map_err(|_| BroadcastError::TooManyChannels)?;
         let mut replies = self.replies.lock();
         if replies.len() >= self.shared.settings.broadcasts_max {
-            return Err(ReplyError::TooManyBroadcasts);
+            return Err(BroadcastError::TooManyBroadcasts);
         }
         // Both locks, so that nobody can reply before the collection is open.
         let channel = Arc::clone(&draft.channel);
@@ -251,6 +271,10 @@ impl Org {
         while let Some(publication) = state.sequence.poll(now.monotonic) {
             self.deliver(state, publication, now);
         }
+        // Who is first in line now may stop waiting before who was first.
+        if let Some(deadline) = state.sequence.poll_timeout() {
+            self.shared.note_deadline(deadline);
+        }
     }
 
     fn deliver(&self, state: &mut State, publication: Arc<Publication>, now: Now) {
@@ -276,7 +300,9 @@ impl Org {
 
     /// Begins a subscription of a worker's.
     ///
-    /// Once a worker listens to a channel it gets every publication on it until [`Org::unsubscribe`].
+    /// Once a worker listens to a channel it gets every publication on it until [`Org::unsubscribe`]. To be called
+    /// on the worker's own thread, with the entry in its [`crate::Fanout`] made before it drains its inbox again:
+    /// what comes after `from` is on its way at once.
     ///
     /// # Errors
     /// What was missed has to be read from the store first, or the org has too many channels.
@@ -288,29 +314,82 @@ impl Org {
         now: Now,
     ) -> Result<Subscribed, SubscribeError> {
         let mut state = self.state.lock();
-        state.room_for(id, self)?;
-        let (from, last) = (state.delivered, state.sequence.last());
-        let channel = state.open(id, self);
-        channel.used = now.monotonic;
-        let (missed, gap) = match since {
-            Since::Now => (Vec::new(), false),
-            Since::After(position) => {
-                channel.ring.expire(channel.rule.history_age, now.wall);
-                let floor = channel.ring.floor();
-                if position < floor && channel.rule.persist {
-                    let uid = channel.uid;
-                    state.fade_if_idle(uid, now.monotonic, &self.shared);
-                    return Err(SubscribeError::NotInMemory { floor });
+        let uid = self.ready(&mut state, id, since, now)?;
+        Ok(self.attach(&mut state, worker, uid, since))
+    }
+
+    /// Begins several subscriptions of one subscriber's at one point of the org's order, or none.
+    ///
+    /// All have the same `delivered` behind them, so that what was missed on all of them, put in the order of
+    /// positions, lies before whatever comes live on any of them: the last position seen stays a complete cursor.
+    /// Begun one by one, an earlier one's live publications could come after a later one's missed ones.
+    ///
+    /// # Errors
+    /// As [`Org::subscribe`], for the first that cannot begin.
+    pub fn subscribe_all(
+        &self,
+        worker: WorkerId,
+        wanted: &[(Arc<ChannelId>, Since)],
+        now: Now,
+    ) -> Result<Vec<Subscribed>, SubscribeAllError> {
+        let mut state = self.state.lock();
+        let mut uids = Vec::with_capacity(wanted.len());
+        for (index, (id, since)) in wanted.iter().enumerate() {
+            match self.ready(&mut state, id, *since, now) {
+                Ok(uid) => uids.push(uid),
+                Err(error) => {
+                    for uid in uids {
+                        state.fade_if_idle(uid, now.monotonic, &self.shared);
+                    }
+                    return Err(SubscribeAllError { index, error });
                 }
-                // Asking from zero is asking for all there is, which is never too little.
-                let gap = position != Position::ZERO && (position < floor || position > last);
-                (channel.ring.after(position).cloned().collect(), gap)
             }
-        };
+        }
+        let begin =
+            |(uid, (_, since)): (ChannelUid, &(_, Since))| self.attach(&mut state, worker, uid, *since);
+        Ok(uids.into_iter().zip(wanted).map(begin).collect())
+    }
+
+    /// Brings a channel into memory, and checks that memory has what is asked for.
+    fn ready(
+        &self,
+        state: &mut State,
+        id: &Arc<ChannelId>,
+        since: Since,
+        now: Now,
+    ) -> Result<ChannelUid, SubscribeError> {
+        state.room_for(id, self)?;
+        let channel = state.open(id, self);
+        let uid = channel.uid;
+        channel.used = now.monotonic;
+        channel.ring.expire(channel.rule.history_age, now.wall);
+        let floor = channel.ring.floor();
+        if let Since::After(position) = since
+            && position < floor
+            && channel.rule.persist
+        {
+            state.fade_if_idle(uid, now.monotonic, &self.shared);
+            return Err(SubscribeError::NotInMemory { floor });
+        }
+        Ok(uid)
+    }
+
+    fn attach(&self, state: &mut State, worker: WorkerId, uid: ChannelUid, since: Since) -> Subscribed {
+        let (delivered, last) = (state.delivered, state.sequence.last());
+        let channel = state.by_uid(uid).expect("a channel just made ready is in memory");
         if !channel.workers.contains(&worker) {
             channel.workers.push(worker);
         }
-        Ok(Subscribed { channel: channel.uid, from, missed, gap })
+        let Since::After(position) = since else {
+            return Subscribed { channel: uid, from: delivered, missed: Vec::new(), gap: false };
+        };
+        let missed = channel.ring.after(position).cloned().collect();
+        let ahead = position > last;
+        // Asking from zero is asking for all there is, which is never too little.
+        let gap = position != Position::ZERO && (position < channel.ring.floor() || ahead);
+        // Whoever published knows a position that is not delivered yet, and wants what comes after it.
+        let from = if ahead { delivered } else { delivered.max(position) };
+        Subscribed { channel: uid, from, missed, gap }
     }
 
     /// Ends a worker's interest in a channel: its last subscriber there has gone.
@@ -327,7 +406,8 @@ impl Org {
         let mut state = self.state.lock();
         let delivered = state.delivered;
         let Some(channel) = state.channels.get_mut(id) else {
-            return Recent { publications: Vec::new(), floor: delivered, delivered, more: false };
+            let floor = if self.rule(id).keeps(id) { state.forgotten } else { delivered };
+            return Recent { publications: Vec::new(), floor, delivered, more: false };
         };
         channel.ring.expire(channel.rule.history_age, now.wall);
         let publications: Vec<_> = channel.ring.after(since).take(limit).cloned().collect();
@@ -347,7 +427,7 @@ impl Org {
         member_state: Option<RawJson>,
         now: Now,
     ) -> Result<(), PresenceError> {
-        self.arrive(id, identity, Some(session), None, member_state, now)
+        self.arrive(id, identity, Arrival::Session(session), member_state, now)
     }
 
     /// Counts an identity as present for `ttl`, for clients that have no session. To be repeated.
@@ -362,15 +442,14 @@ impl Org {
         member_state: Option<RawJson>,
         now: Now,
     ) -> Result<(), PresenceError> {
-        self.arrive(id, identity, None, Some(now.monotonic + ttl), member_state, now)
+        self.arrive(id, identity, Arrival::Heartbeat(now.monotonic + ttl), member_state, now)
     }
 
     fn arrive(
         &self,
         id: &Arc<ChannelId>,
         identity: &Arc<Identity>,
-        session: Option<SessionId>,
-        lingers: Option<Monotonic>,
+        arrival: Arrival,
         member_state: Option<RawJson>,
         now: Now,
     ) -> Result<(), PresenceError> {
@@ -382,16 +461,12 @@ impl Org {
         let channel = state.open(id, self);
         let (uid, presence) = (channel.uid, &mut channel.presence);
         if presence.occupancy() >= self.shared.settings.members_max && !presence.contains(identity) {
+            state.fade_if_idle(uid, now.monotonic, &self.shared);
             return Err(PresenceError::TooManyMembers);
         }
-        let joined = presence.join(identity, session, lingers, member_state);
-        if let Some(cancelled) = joined.cancelled {
-            state.lingering.remove(&(cancelled, uid, Arc::clone(identity)));
-        }
-        if let Some(deadline) = lingers {
-            state.linger(deadline, uid, identity, &self.shared);
-        }
-        self.tell(&mut state, id, joined.event, now);
+        let change = presence.join(identity, arrival, member_state);
+        state.linger(uid, identity, &change, &self.shared);
+        self.tell(&mut state, id, change.event, now);
         Ok(())
     }
 
@@ -407,11 +482,9 @@ impl Org {
         let mut state = self.state.lock();
         let Some(channel) = state.channels.get_mut(id) else { return };
         let uid = channel.uid;
-        let (event, deadline) = channel.presence.leave(identity, session, departure);
-        if let Some(deadline) = deadline {
-            state.linger(deadline, uid, identity, &self.shared);
-        }
-        self.tell(&mut state, id, event, now);
+        let change = channel.presence.leave(identity, session, departure);
+        state.linger(uid, identity, &change, &self.shared);
+        self.tell(&mut state, id, change.event, now);
         state.fade_if_idle(uid, now.monotonic, &self.shared);
     }
 
@@ -420,11 +493,9 @@ impl Org {
         let mut state = self.state.lock();
         let Some(channel) = state.channels.get_mut(id) else { return };
         let uid = channel.uid;
-        let (event, cancelled) = channel.presence.depart(identity);
-        if let Some(cancelled) = cancelled {
-            state.lingering.remove(&(cancelled, uid, Arc::clone(identity)));
-        }
-        self.tell(&mut state, id, event, now);
+        let change = channel.presence.depart(identity);
+        state.linger(uid, identity, &change, &self.shared);
+        self.tell(&mut state, id, change.event, now);
         state.fade_if_idle(uid, now.monotonic, &self.shared);
     }
 
@@ -533,12 +604,14 @@ impl State {
     }
 
     fn open(&mut self, id: &Arc<ChannelId>, org: &Org) -> &mut Channel {
-        let State { channels, names, last_uid, delivered, .. } = self;
+        let State { channels, names, last_uid, delivered, forgotten, .. } = self;
         channels.entry(Arc::clone(id)).or_insert_with(|| {
             *last_uid += 1;
             let uid = ChannelUid(*last_uid);
             names.insert(uid, Arc::clone(id));
-            Channel::new(uid, Arc::clone(id), org.rule(id), *delivered)
+            let rule = org.rule(id);
+            let floor = if rule.keeps(id) { *forgotten } else { *delivered };
+            Channel::new(uid, Arc::clone(id), rule, floor)
         })
     }
 
@@ -546,14 +619,14 @@ impl State {
     fn channel_for(&mut self, publication: &Publication, org: &Org) -> Option<&mut Channel> {
         let id = &publication.channel;
         if !self.channels.contains_key(id) {
-            let onlookers = publication.channel.flags().contains(ChannelFlags::PRESENCE);
-            if onlookers || org.rule(id).history_size == 0 || self.room_for(id, org).is_err() {
+            if !org.rule(id).keeps(id) {
                 return None;
             }
-            // The floor of a channel that comes into memory with a publication lies before it.
-            let delivered = std::mem::replace(&mut self.delivered, Position(publication.position.0 - 1));
+            if self.room_for(id, org).is_err() {
+                self.forgotten = publication.position;
+                return None;
+            }
             self.open(id, org);
-            self.delivered = delivered;
         }
         self.channels.get_mut(id)
     }
@@ -563,8 +636,11 @@ impl State {
     }
 
     fn remove(&mut self, uid: ChannelUid) {
-        if let Some(id) = self.names.remove(&uid) {
-            self.channels.remove(&id);
+        if let Some(id) = self.names.remove(&uid)
+            && let Some(channel) = self.channels.remove(&id)
+            && channel.rule.keeps(&id)
+        {
+            self.forgotten = self.forgotten.max(channel.ring.last());
         }
     }
 
@@ -583,8 +659,16 @@ impl State {
         }
     }
 
-    fn linger(&mut self, due: Monotonic, uid: ChannelUid, identity: &Arc<Identity>, shared: &Shared) {
-        self.lingering.insert((due, uid, Arc::clone(identity)));
-        shared.note_deadline(due);
+    fn linger(&mut self, uid: ChannelUid, identity: &Arc<Identity>, change: &Change, shared: &Shared) {
+        if change.before == change.after {
+            return;
+        }
+        if let Some(due) = change.before {
+            self.lingering.remove(&(due, uid, Arc::clone(identity)));
+        }
+        if let Some(due) = change.after {
+            self.lingering.insert((due, uid, Arc::clone(identity)));
+            shared.note_deadline(due);
+        }
     }
 }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 /// How a session goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Departure {
-    /// It said so: a `leave` at once.
+    /// It said so: a `leave` at once, unless another session or a heartbeat keeps the identity here.
     Left,
     /// It broke off and may come back: a `timeout`, if it has not by this time.
     Lost {
@@ -77,15 +77,36 @@ pub(crate) struct Presence {
 struct Here {
     sessions: SmallVec<[SessionId; 1]>,
     state: Option<RawJson>,
-    /// Counts as present until then, though it has no session.
-    lingers: Option<Monotonic>,
+    /// Until when a lost session may come back.
+    grace: Option<Monotonic>,
+    /// Until when the last heartbeat counts. Apart from `grace`: a session that returns ends only that.
+    heartbeat: Option<Monotonic>,
 }
 
-/// Presence while a session or heartbeat is added: what changed.
-pub(crate) struct Joined {
+impl Here {
+    /// Counts as present until then, though it has no session.
+    fn lingers(&self) -> Option<Monotonic> {
+        self.grace.max(self.heartbeat)
+    }
+}
+
+/// What makes an identity present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// A session, until it ends.
+    Session(SessionId),
+    /// A heartbeat, until this time.
+    Heartbeat(Monotonic),
+}
+
+/// What a change did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
     pub(crate) event: Option<PresenceEvent>,
-    /// A deadline that no longer holds.
-    pub(crate) cancelled: Option<Monotonic>,
+    /// Until when the identity lingered before.
+    pub(crate) before: Option<Monotonic>,
+    /// Until when it does from here on.
+    pub(crate) after: Option<Monotonic>,
 }
 
 impl Presence {
@@ -116,22 +137,26 @@ impl Presence {
         PresenceEvent { name, identity: Arc::clone(identity), state, occupancy: self.members.len() }
     }
 
-    /// Adds a session, or keeps the identity here until `lingers` without one.
+    /// Adds a session, or keeps the identity here without one for a time.
     pub(crate) fn join(
         &mut self,
         identity: &Arc<Identity>,
-        session: Option<SessionId>,
-        lingers: Option<Monotonic>,
+        arrival: Arrival,
         state: Option<RawJson>,
-    ) -> Joined {
+    ) -> Change {
         let new = !self.contains(identity);
         let here = self.members.entry(Arc::clone(identity)).or_default();
-        if let Some(session) = session
-            && !here.sessions.contains(&session)
-        {
-            here.sessions.push(session);
+        let before = here.lingers();
+        match arrival {
+            Arrival::Session(session) => {
+                if !here.sessions.contains(&session) {
+                    here.sessions.push(session);
+                }
+                here.grace = None;
+            }
+            Arrival::Heartbeat(until) => here.heartbeat = Some(until),
         }
-        let cancelled = std::mem::replace(&mut here.lingers, lingers);
+        let after = here.lingers();
         let changed = state.is_some() && here.state != state;
         if changed {
             here.state.clone_from(&state);
@@ -141,46 +166,45 @@ impl Presence {
             (false, true) => Some(self.event("state", identity, state)),
             (false, false) => None,
         };
-        Joined { event, cancelled }
+        Change { event, before, after }
     }
 
-    /// Ends a session. A deadline comes back if the identity lingers because of it.
+    /// Ends a session.
     pub(crate) fn leave(
         &mut self,
         identity: &Arc<Identity>,
         session: SessionId,
         departure: Departure,
-    ) -> (Option<PresenceEvent>, Option<Monotonic>) {
-        let Some(here) = self.members.get_mut(identity) else { return (None, None) };
-        let Some(at) = here.sessions.iter().position(|one| *one == session) else { return (None, None) };
+    ) -> Change {
+        let Some(here) = self.members.get_mut(identity) else { return Change::default() };
+        let Some(at) = here.sessions.iter().position(|one| *one == session) else { return Change::default() };
+        let before = here.lingers();
         here.sessions.swap_remove(at);
-        if !here.sessions.is_empty() || here.lingers.is_some() {
-            return (None, None);
+        if let Departure::Lost { until } = departure {
+            here.grace = here.grace.max(Some(until));
         }
-        match departure {
-            Departure::Left => (self.remove("leave", identity), None),
-            Departure::Lost { until } => {
-                here.lingers = Some(until);
-                (None, Some(until))
-            }
-        }
+        let after = here.lingers();
+        let gone = here.sessions.is_empty() && after.is_none();
+        let event = if gone { self.remove("leave", identity) } else { None };
+        Change { event, before, after }
     }
 
     /// Ends what keeps an identity here without a session, by its own word.
-    pub(crate) fn depart(&mut self, identity: &Arc<Identity>) -> (Option<PresenceEvent>, Option<Monotonic>) {
-        let Some(here) = self.members.get_mut(identity) else { return (None, None) };
-        let cancelled = here.lingers.take();
+    pub(crate) fn depart(&mut self, identity: &Arc<Identity>) -> Change {
+        let Some(here) = self.members.get_mut(identity) else { return Change::default() };
+        let before = here.lingers();
+        (here.grace, here.heartbeat) = (None, None);
         let event = if here.sessions.is_empty() { self.remove("leave", identity) } else { None };
-        (event, cancelled)
+        Change { event, before, after: None }
     }
 
     /// The time `deadline` came: whoever lingered until then is gone.
     pub(crate) fn lapse(&mut self, identity: &Arc<Identity>, deadline: Monotonic) -> Option<PresenceEvent> {
         let here = self.members.get_mut(identity)?;
-        if here.lingers != Some(deadline) {
+        if here.lingers() != Some(deadline) {
             return None;
         }
-        here.lingers = None;
+        (here.grace, here.heartbeat) = (None, None);
         if here.sessions.is_empty() { self.remove("timeout", identity) } else { None }
     }
 
@@ -218,40 +242,76 @@ mod tests {
         event.as_ref().map(|event| (event.name, event.occupancy))
     }
 
+    const FIRST: Arrival = Arrival::Session(SessionId(1));
+    const SECOND: Arrival = Arrival::Session(SessionId(2));
+
     #[test]
     fn an_identity_joins_once_and_leaves_with_its_last_session() {
         let mut presence = Presence::default();
-        let joined = presence.join(&ann(), Some(SessionId(1)), None, None);
-        assert_eq!(name(&joined.event), Some(("join", 1)));
-        assert_eq!(name(&presence.join(&ann(), Some(SessionId(2)), None, None).event), None);
-        assert_eq!(name(&presence.leave(&ann(), SessionId(1), Departure::Left).0), None);
-        assert_eq!(name(&presence.leave(&ann(), SessionId(1), Departure::Left).0), None);
-        assert_eq!(name(&presence.leave(&ann(), SessionId(2), Departure::Left).0), Some(("leave", 0)));
+        assert_eq!(name(&presence.join(&ann(), FIRST, None).event), Some(("join", 1)));
+        assert_eq!(name(&presence.join(&ann(), SECOND, None).event), None);
+        assert_eq!(name(&presence.leave(&ann(), SessionId(1), Departure::Left).event), None);
+        assert_eq!(name(&presence.leave(&ann(), SessionId(1), Departure::Left).event), None);
+        assert_eq!(name(&presence.leave(&ann(), SessionId(2), Departure::Left).event), Some(("leave", 0)));
     }
 
     #[test]
     fn who_is_lost_times_out_unless_he_returns() {
         let mut presence = Presence::default();
         let lost = Departure::Lost { until: at(10) };
-        presence.join(&ann(), Some(SessionId(1)), None, None);
-        assert_eq!(presence.leave(&ann(), SessionId(1), lost).1, Some(at(10)));
-        let joined = presence.join(&ann(), Some(SessionId(2)), None, None);
-        assert_eq!((name(&joined.event), joined.cancelled), (None, Some(at(10))));
+        presence.join(&ann(), FIRST, None);
+        assert_eq!(presence.leave(&ann(), SessionId(1), lost).after, Some(at(10)));
+        let joined = presence.join(&ann(), SECOND, None);
+        assert_eq!((name(&joined.event), joined.before, joined.after), (None, Some(at(10)), None));
         assert_eq!(presence.lapse(&ann(), at(10)), None);
         presence.leave(&ann(), SessionId(2), Departure::Lost { until: at(20) });
         assert_eq!(name(&presence.lapse(&ann(), at(20))), Some(("timeout", 0)));
     }
 
     #[test]
+    fn who_is_lost_in_one_session_stays_when_the_other_leaves() {
+        let mut presence = Presence::default();
+        presence.join(&ann(), FIRST, None);
+        presence.join(&ann(), SECOND, None);
+        presence.leave(&ann(), SessionId(1), Departure::Lost { until: at(10) });
+        assert_eq!(presence.leave(&ann(), SessionId(2), Departure::Left).event, None);
+        assert_eq!(name(&presence.lapse(&ann(), at(10))), Some(("timeout", 0)));
+    }
+
+    #[test]
+    fn of_several_lost_sessions_the_longest_grace_counts() {
+        let mut presence = Presence::default();
+        presence.join(&ann(), FIRST, None);
+        presence.join(&ann(), SECOND, None);
+        presence.leave(&ann(), SessionId(1), Departure::Lost { until: at(10) });
+        let lost = presence.leave(&ann(), SessionId(2), Departure::Lost { until: at(5) });
+        assert_eq!(lost.after, Some(at(10)));
+    }
+
+    #[test]
+    fn a_session_and_a_heartbeat_each_keep_the_identity_here() {
+        let mut presence = Presence::default();
+        presence.join(&ann(), Arrival::Heartbeat(at(10)), None);
+        presence.join(&ann(), FIRST, None);
+        assert_eq!(presence.leave(&ann(), SessionId(1), Departure::Left).event, None);
+        presence.join(&ann(), SECOND, None);
+        let lost = presence.leave(&ann(), SessionId(2), Departure::Lost { until: at(30) });
+        assert_eq!((lost.before, lost.after), (Some(at(10)), Some(at(30))));
+        assert_eq!(presence.lapse(&ann(), at(10)), None);
+        assert_eq!(name(&presence.depart(&ann()).event), Some(("leave", 0)));
+    }
+
+    #[test]
     fn state_is_told_when_it_changes_and_only_for_who_is_here() {
         let mut presence = Presence::default();
         let state = Some(RawJson::from_serializer("{\"mood\":1}"));
+        let beat = Arrival::Heartbeat(at(9));
         assert_eq!(presence.set_state(&ann(), state.clone()), Err(PresenceError::NotPresent));
-        let joined = presence.join(&ann(), None, Some(at(5)), state.clone());
+        let joined = presence.join(&ann(), Arrival::Heartbeat(at(5)), state.clone());
         assert_eq!(name(&joined.event), Some(("join", 1)));
-        assert_eq!(presence.join(&ann(), None, Some(at(9)), state).event, None);
+        assert_eq!(presence.join(&ann(), beat, state).event, None);
         let other = Some(RawJson::from_serializer("{}"));
-        assert_eq!(name(&presence.join(&ann(), None, Some(at(9)), other).event), Some(("state", 1)));
+        assert_eq!(name(&presence.join(&ann(), beat, other).event), Some(("state", 1)));
         assert_eq!(presence.lapse(&ann(), at(5)), None);
     }
 }

@@ -47,9 +47,17 @@ pub enum ReplyError {
     /// The broadcast has as many replies, or bytes of them, as are kept.
     #[error("this broadcast has as many replies as one may have")]
     TooMany,
+}
+
+/// Why a broadcast is not published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BroadcastError {
     /// Too many broadcasts collect replies at this time.
     #[error("too many broadcasts are collecting replies in this org")]
     TooManyBroadcasts,
+    /// The org has as many channels in memory as it may.
+    #[error("this org has as many channels as it may have")]
+    TooManyChannels,
 }
 
 /// How much may be collected.

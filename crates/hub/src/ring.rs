@@ -61,6 +61,11 @@ impl Ring {
         self.floor
     }
 
+    /// Nothing came after this position.
+    pub(crate) fn last(&self) -> Position {
+        self.publications.back().map_or(self.floor, |last| last.position)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.publications.is_empty()
     }

@@ -3,6 +3,9 @@ use std::time::Duration;
 use antiphon_model::{ChannelFlags, ChannelId, ChannelPattern, IdentityKind};
 use std::sync::Arc;
 
+/// How long presence events are kept for those who come back.
+const PRESENCE_AGE: Duration = Duration::from_secs(600);
+
 /// When a stored publication is delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Delivering {
@@ -72,6 +75,13 @@ impl Default for Rule {
     }
 }
 
+impl Rule {
+    /// Whether publications on the channel are kept though nobody listens to it.
+    pub(crate) fn keeps(&self, channel: &ChannelId) -> bool {
+        self.history_size > 0 && !channel.flags().contains(ChannelFlags::PRESENCE)
+    }
+}
+
 /// An org's rules, in order, and what holds where none matches.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -83,7 +93,9 @@ pub struct Rules {
 impl Rules {
     /// These, the first that matches, and else the default rule.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Rules {
-        let presence = Rule { persist: false, presence: false, history_size: 100, ..Rule::default() };
+        let history_age = Some(PRESENCE_AGE);
+        let presence =
+            Rule { persist: false, presence: false, history_size: 100, history_age, ..Rule::default() };
         Rules {
             rules: rules.into_iter().map(Arc::new).collect(),
             fallback: Arc::default(),

@@ -102,10 +102,11 @@ impl Worker {
     ) {
         let Accept { protocol, caller, session: handler } = accept;
         let link = Link::Socket { connection: key, framing };
-        let Some(client) = self.open_session(caller, link, protocol.unwrap_or("websocket")) else {
-            let full =
-                plain(StatusCode::SERVICE_UNAVAILABLE, "this org has as many connections as it may have");
-            return self.refuse(key, &full);
+        let client = match self.open_session(caller, link, protocol.unwrap_or("websocket")) {
+            Ok(client) => client,
+            Err(full) => {
+                return self.refuse(key, &plain(StatusCode::SERVICE_UNAVAILABLE, &full.to_string()));
+            }
         };
         if let Some(head) = head {
             client.send(Outgoing::Raw(head));

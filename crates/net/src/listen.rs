@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use antiphon_access::{Caller, Refused};
-use antiphon_hub::{Filter, Since, SubscribeError, Subscribed, Subscriber};
+use antiphon_hub::{Filter, Since, SubscribeAllError, SubscribeError, Subscribed, Subscriber};
 use antiphon_model::{ChannelFlags, ChannelId, IdentityKind, Position, Publication};
 use antiphon_node::ReadError;
 use antiphon_node::StoreError;
@@ -211,32 +211,16 @@ impl Client {
         pending: &[Pending],
     ) -> Result<Result<Vec<Subscribed>, NotInMemory>, ListenError> {
         let hub = &self.node().org(&caller.org).hub;
-        let (worker, now) = (self.worker.0.id, self.now());
-        let mut subscribed: Vec<Subscribed> = Vec::with_capacity(pending.len());
-        let mut result = Ok(Ok(()));
-        for (index, one) in pending.iter().enumerate() {
-            match hub.subscribe(worker, &one.channel, one.since, now) {
-                Ok(done) => subscribed.push(done),
-                Err(SubscribeError::NotInMemory { floor }) => {
-                    result = Ok(Err(NotInMemory { index, floor }));
-                    break;
-                }
-                Err(SubscribeError::TooManyChannels(_)) => {
-                    result = Err(ListenError::TooManyChannels);
-                    break;
-                }
+        let wanted: Vec<_> = pending.iter().map(|one| (Arc::clone(&one.channel), one.since)).collect();
+        match hub.subscribe_all(self.worker.0.id, &wanted, self.now()) {
+            Ok(subscribed) => Ok(Ok(subscribed)),
+            Err(SubscribeAllError { index, error: SubscribeError::NotInMemory { floor } }) => {
+                Ok(Err(NotInMemory { index, floor }))
+            }
+            Err(SubscribeAllError { error: SubscribeError::TooManyChannels(_), .. }) => {
+                Err(ListenError::TooManyChannels)
             }
         }
-        if let Ok(Ok(())) = result {
-            return Ok(Ok(subscribed));
-        }
-        let state = self.worker.0.state.borrow();
-        for one in subscribed {
-            if state.fanout.groups(one.channel).is_empty() {
-                hub.unsubscribe(worker, one.channel, now);
-            }
-        }
-        result.map(|inner| inner.map(|()| Vec::new()))
     }
 
     fn finish(

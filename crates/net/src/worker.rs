@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicUsize;
 use antiphon_access::Caller;
 use antiphon_hub::{Delivery, Fanout, WorkerId};
 use antiphon_model::{ChannelId, Now, SessionId};
-use antiphon_node::Node;
 use antiphon_node::metrics::{Protocol, Reason};
+use antiphon_node::{Node, TooManySessions};
 use bytes::Bytes;
 use slab::Slab;
 
@@ -131,11 +131,18 @@ impl Worker {
         self.0.state.borrow().draining
     }
 
-    /// Opens a session for an answer that is streamed, or awaited. None if its org has as many as it may.
-    pub fn open_stream(&self, caller: Arc<Caller>, options: StreamOptions) -> Option<Stream> {
+    /// Opens a session for an answer that is streamed, or awaited.
+    ///
+    /// # Errors
+    /// The caller's org, or he, has as many as may be.
+    pub fn open_stream(
+        &self,
+        caller: Arc<Caller>,
+        options: StreamOptions,
+    ) -> Result<Stream, TooManySessions> {
         let protocol = options.protocol;
         let link = Link::Stream { waker: None, options };
-        Some(Stream::new(self.open_session(caller, link, protocol)?))
+        Ok(Stream::new(self.open_session(caller, link, protocol)?))
     }
 
     pub(crate) fn open_session(
@@ -143,11 +150,9 @@ impl Worker {
         caller: Arc<Caller>,
         link: Link,
         protocol: &'static str,
-    ) -> Option<Client> {
+    ) -> Result<Client, TooManySessions> {
         let node = self.node();
-        if !node.org(&caller.org).enter(caller.limits.connections_max) {
-            return None;
-        }
+        node.org(&caller.org).enter(&caller)?;
         node.metrics().sessions.get_or_create(&Protocol { protocol }).inc();
         // Worker in the upper bits: unique in the process without sharing a counter.
         let id = self.0.last_session.get() + 1;
@@ -167,7 +172,7 @@ impl Worker {
             last_sent: self.0.now.get().monotonic,
         };
         let key = SessionKey(self.0.state.borrow_mut().sessions.insert(session) as u32);
-        Some(Client::new(self.clone(), key, id))
+        Ok(Client::new(self.clone(), key, id))
     }
 
     /// Ends a session: its subscriptions, its presence, its outbox.
@@ -188,7 +193,7 @@ impl Worker {
         let metrics = self.node().metrics();
         metrics.outbox_bytes.dec_by(session.outbox.bytes() as i64);
         metrics.sessions.get_or_create(&Protocol { protocol: session.protocol }).dec();
-        self.node().org(&session.caller.org).leave();
+        self.node().org(&session.caller.org).leave(&session.caller);
     }
 
     pub(crate) fn end_presence(

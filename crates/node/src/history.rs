@@ -87,22 +87,25 @@ impl Node {
         let persist = org.hub.rule(channel).persist;
         // A position that was never given out: there can be nothing to go on from.
         let beyond = since > org.hub.last_position();
+        // One that was given but is not delivered yet is no reason to go back.
+        let delivered = if beyond { recent.delivered } else { recent.delivered.max(since) };
         if since >= recent.floor || !persist {
             let gap = beyond || (since != Position::ZERO && since < recent.floor);
-            return Ok(page(recent.publications, recent.delivered, gap, recent.more));
+            return Ok(page(recent.publications, delivered, gap, recent.more));
         }
         let until = recent.floor;
+        self.settled().await?;
         let stored = self.read(org, channel, Range::AfterUntil { after: since, until }, limit).await?;
         let gap = since != Position::ZERO && stored.trimmed_to > since;
         let mut publications = stored.publications;
         if stored.more || publications.len() >= limit {
             let more = stored.more || !recent.publications.is_empty();
-            return Ok(page(publications, recent.delivered, gap, more));
+            return Ok(page(publications, delivered, gap, more));
         }
         let room = limit - publications.len();
         let more = recent.more || recent.publications.len() > room;
         publications.extend(recent.publications.into_iter().filter(|p| p.position > until).take(room));
-        Ok(page(publications, recent.delivered, gap, more))
+        Ok(page(publications, delivered, gap, more))
     }
 
     async fn newest(
@@ -137,10 +140,7 @@ impl Node {
         floor: Position,
     ) -> Result<MissedInStore, StoreError> {
         let org = self.org(&caller.org);
-        if self.store.queue_len() > 0 {
-            // What was delivered before its commit may have left memory already.
-            self.store.flush().await?;
-        }
+        self.settled().await?;
         let mut missed = MissedInStore::default();
         let mut after = since;
         loop {
@@ -161,6 +161,11 @@ impl Node {
                 return Ok(missed);
             }
         }
+    }
+
+    /// Waits for the commits that are under way: what was delivered before its own may have left memory already.
+    async fn settled(&self) -> Result<(), StoreError> {
+        if self.store.queue_len() == 0 { Ok(()) } else { self.store.flush().await }
     }
 
     async fn read(

@@ -15,13 +15,13 @@ mod presence;
 mod publish;
 mod settings;
 
+/// What the store says when it cannot; so that those above need not know the store.
+pub use antiphon_store::StoreError;
 pub use clock::SystemClock;
 pub use error::{PresenceFailed, PublishError, ReadError, ReplyFailed};
 pub use history::{History, MissedInStore, Window};
 pub use metrics::Metrics;
 pub use node::{Node, NodeParts};
-pub use org::NodeOrg;
+pub use org::{NodeOrg, TooManySessions};
 pub use publish::{Completion, Receipt};
 pub use settings::{NodeSettings, OrgParts};
-/// What the store says when it cannot; so that those above need not know the store.
-pub use antiphon_store::StoreError;

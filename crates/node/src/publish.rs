@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use antiphon_access::{Caller, Permission, RetryAfter};
-use antiphon_hub::{Collect, Delivering, Hold, Outcome, Reply, ReplyError, Rule};
+use antiphon_hub::{BroadcastError, Collect, Delivering, Hold, Outcome, Reply, Rule};
 use antiphon_model::{ChannelId, Draft, Kind, Now, Payload, Position, Publication, Storing};
 use antiphon_store::{Committed, Entry, StoreError};
 use tokio::sync::oneshot;
@@ -116,8 +116,8 @@ impl Node {
         let hold = self.hold(keep, now);
         let template = draft.clone();
         let publication = org.hub.broadcast(draft, hold, collect, now).map_err(|error| match error {
-            ReplyError::TooManyBroadcasts => PublishError::TooManyBroadcasts,
-            ReplyError::NobodyCollects | ReplyError::TooMany => PublishError::TooManyChannels,
+            BroadcastError::TooManyBroadcasts => PublishError::TooManyBroadcasts,
+            BroadcastError::TooManyChannels => PublishError::TooManyChannels,
         })?;
         let position = publication.position;
         let entry = entry(&org, &rule, publication, &template, now);
@@ -257,8 +257,9 @@ impl Node {
             Ok(Committed::Stored) => {
                 (Outcome::Deliver, Ok(Receipt { position, stored: true, duplicate: false }))
             }
-            Ok(Committed::Duplicate { position }) => {
-                (Outcome::Drop, Ok(Receipt { position, stored: true, duplicate: true }))
+            Ok(Committed::Duplicate { position: first }) => {
+                org.hub.end_replies(position);
+                (Outcome::Drop, Ok(Receipt { position: first, stored: true, duplicate: true }))
             }
             // It is in the store already: a retry of one that was committed after all.
             Err(StoreError::PositionTaken(_)) => {

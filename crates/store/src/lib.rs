@@ -1,1 +1,25 @@
-#![doc = "stub"]
+//! Where publications are kept: the [`Store`] trait, a memory backend and a SQLite backend.
+//!
+//! A publication that is to be stored comes here with its position already given, and goes on to subscribers
+//! when its [`Completion`] says that its group is committed. Whoever comes back for what he missed reads it
+//! here, from where the channel's ring in the hub no longer reaches.
+//!
+//! Both backends stand on one writer: a bounded queue and one thread that commits what is queued in groups,
+//! calls the completions in order, and between groups removes what is kept no longer. What this crate does not
+//! do: give positions, know rules (an [`Entry`] comes with its expiry and history size), or deliver anything.
+
+mod error;
+mod memory;
+mod queue;
+mod settings;
+mod sqlite;
+mod stats;
+mod store;
+mod writer;
+
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use settings::{Durability, StoreSettings};
+pub use sqlite::{DATABASE_FILE, LOCK_FILE, SqliteStore};
+pub use stats::StoreStats;
+pub use store::{Clock, Committed, Completion, Entry, Page, Query, Range, Store, system_clock};

@@ -1,8 +1,8 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How often something may happen: steadily, and how many at once after a pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "RateSettings")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "RateSettings", into = "RateSettings")]
 pub struct Rate {
     interval_nanos: u64,
     burst: u32,
@@ -20,7 +20,7 @@ pub enum InvalidRate {
 }
 
 /// `{ per_second = 100, burst = 200 }`
-#[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Rate")]
 struct RateSettings {
@@ -63,6 +63,12 @@ impl TryFrom<RateSettings> for Rate {
     fn try_from(settings: RateSettings) -> Result<Rate, InvalidRate> {
         let burst = settings.burst.unwrap_or((settings.per_second.ceil() as u32).max(1));
         Rate::new(settings.per_second, burst)
+    }
+}
+
+impl From<Rate> for RateSettings {
+    fn from(rate: Rate) -> RateSettings {
+        RateSettings { per_second: 1e9 / rate.interval_nanos as f64, burst: Some(rate.burst) }
     }
 }
 

@@ -1,0 +1,235 @@
+//! One client connection: frames out, frames in, on a socket that never blocks.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Instant;
+
+use mio::event::Event;
+use mio::net::TcpStream;
+
+use crate::args::MESSAGE_BYTES_MAX;
+use crate::error::Error;
+use crate::framing::{CLOSE, HEADER_BYTES_MAX, Header, PING, PONG, push_frame};
+use crate::handshake::Upgrade;
+
+/// Bytes that one read asks for.
+const READ_BYTES: usize = 256 << 10;
+
+/// What control frames are masked with; they are too rare to matter.
+const CONTROL_MASK: [u8; 4] = *b"ctrl";
+
+/// The one buffer that all connections of a thread read into.
+#[derive(Debug)]
+pub(crate) struct ReadBuffer(Vec<u8>);
+
+impl ReadBuffer {
+    /// A buffer that any frame of up to `payload_bytes` fits in, with room for a long read besides.
+    pub(crate) fn new(payload_bytes: usize) -> Self {
+        debug_assert!(payload_bytes <= 2 * MESSAGE_BYTES_MAX);
+        Self(vec![0; payload_bytes + HEADER_BYTES_MAX + READ_BYTES])
+    }
+
+    fn payload_bytes_max(&self) -> usize {
+        self.0.len() - HEADER_BYTES_MAX - READ_BYTES
+    }
+}
+
+/// A frame that is not about the connection itself, and when it was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    pub(crate) opcode: u8,
+    pub(crate) payload: &'a [u8],
+    pub(crate) read_at: Instant,
+}
+
+/// A WebSocket client's end. Registered once for both directions, edge-triggered: every read goes on until the socket is
+/// drained, and what could not be written waits here for the writable event.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    number: usize,
+    stream: TcpStream,
+    /// The beginning of a frame whose rest has not come.
+    partial: Vec<u8>,
+    unsent: Vec<u8>,
+    unsent_from: usize,
+}
+
+impl Connection {
+    pub(crate) fn new(number: usize, stream: TcpStream) -> Self {
+        Self { number, stream, partial: Vec::new(), unsent: Vec::new(), unsent_from: 0 }
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    pub(crate) fn socket_error(&self, source: io::Error) -> Error {
+        match source.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => self.closed(None, String::new()),
+            _ => Error::Socket { connection: self.number, source },
+        }
+    }
+
+    fn closed(&self, code: Option<u16>, reason: String) -> Error {
+        Error::Closed { connection: self.number, code, reason }
+    }
+
+    /// Sends bytes, keeping what the socket does not take.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let taken = if self.unsent.is_empty() { self.write(bytes)? } else { 0 };
+        self.unsent.extend_from_slice(&bytes[taken..]);
+        Ok(())
+    }
+
+    /// Takes up what an event says can be done about writing, and notices the end of a connection.
+    ///
+    /// # Errors
+    /// The socket failed.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        let unsent = std::mem::take(&mut self.unsent);
+        let taken = self.write(&unsent[self.unsent_from..])?;
+        self.unsent_from += taken;
+        if self.unsent_from == unsent.len() {
+            self.unsent_from = 0;
+        } else {
+            self.unsent = unsent;
+        }
+        Ok(())
+    }
+
+    /// Whether everything given to [`send`](Self::send) is with the kernel.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.unsent.is_empty()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        let mut taken = 0;
+        while taken < bytes.len() {
+            match self.stream.write(&bytes[taken..]) {
+                Ok(count) => taken += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // The connect is still under way: Linux says the first, BSDs the second.
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    break;
+                }
+                Err(error) => return Err(self.socket_error(error)),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Does what an event asks for: flushes, and hands every whole frame that has come to `on_frame`.
+    ///
+    /// Pings are answered here and a close frame is an error, so neither reaches `on_frame`.
+    ///
+    /// # Errors
+    /// The connection ended or broke, or `on_frame` failed.
+    pub(crate) fn handle_event(
+        &mut self,
+        event: &Event,
+        buffer: &mut ReadBuffer,
+        mut on_frame: impl FnMut(Frame<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if event.is_writable() {
+            self.flush()?;
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            while let Drain::More = self.read_once(buffer, &mut on_frame)? {}
+            if event.is_read_closed() {
+                return Err(self.closed(None, String::new()));
+            }
+        }
+        Ok(())
+    }
+
+    fn read_once(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        on_frame: &mut impl FnMut(Frame<'_>) -> Result<(), Error>,
+    ) -> Result<Drain, Error> {
+        let payload_bytes_max = buffer.payload_bytes_max();
+        let bytes = &mut buffer.0[..];
+        let Some(filled) = self.fill(bytes)? else { return Ok(Drain::Drained) };
+        let read_at = Instant::now();
+        let frames = &bytes[..filled];
+        let mut at = 0;
+        loop {
+            let header = Header::read(&frames[at..], payload_bytes_max)
+                .map_err(|source| Error::Frame { connection: self.number, source })?;
+            let Some(header) = header.filter(|header| header.frame_bytes() <= filled - at) else { break };
+            let payload = &frames[at + header.header_bytes..at + header.frame_bytes()];
+            match header.opcode {
+                PING => self.send_control(PONG, payload)?,
+                CLOSE => return Err(self.closed_by_frame(payload)),
+                opcode => on_frame(Frame { opcode, payload, read_at })?,
+            }
+            at += header.frame_bytes();
+        }
+        self.partial.clear();
+        self.partial.extend_from_slice(&frames[at..]);
+        Ok(if filled == bytes.len() { Drain::More } else { Drain::Drained })
+    }
+
+    /// Puts the beginning of a frame and what a read gives into `bytes`; `None` when there is nothing to read.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<Option<usize>, Error> {
+        let kept = self.partial.len();
+        loop {
+            return match self.stream.read(&mut bytes[kept..]) {
+                Ok(0) => Err(self.closed(None, String::new())),
+                Ok(count) => {
+                    bytes[..kept].copy_from_slice(&self.partial);
+                    Ok(Some(kept + count))
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+                Err(error) => Err(self.socket_error(error)),
+            };
+        }
+    }
+
+    /// Sends a control frame.
+    pub(crate) fn send_control(&mut self, opcode: u8, payload: &[u8]) -> Result<(), Error> {
+        let mut frame = Vec::with_capacity(HEADER_BYTES_MAX + payload.len());
+        push_frame(&mut frame, opcode, payload, Some(CONTROL_MASK));
+        self.send(&frame)
+    }
+
+    fn closed_by_frame(&self, payload: &[u8]) -> Error {
+        match payload {
+            [a, b, reason @ ..] => {
+                let code = u16::from_be_bytes([*a, *b]);
+                self.closed(Some(code), String::from_utf8_lossy(reason).into_owned())
+            }
+            _ => self.closed(None, String::new()),
+        }
+    }
+
+    /// Reads toward the answer to the upgrade request; true once the connection speaks WebSocket.
+    ///
+    /// Frames that came right behind the answer are kept for the first read that follows more data.
+    ///
+    /// # Errors
+    /// The connection ended, or the answer is not a right 101.
+    pub(crate) fn read_answer(&mut self, buffer: &mut ReadBuffer, upgrade: &Upgrade) -> Result<bool, Error> {
+        let Some(filled) = self.fill(&mut buffer.0)? else { return Ok(false) };
+        self.partial.clear();
+        self.partial.extend_from_slice(&buffer.0[..filled]);
+        match upgrade.check(&self.partial) {
+            Ok(Some(head_bytes)) => {
+                self.partial.drain(..head_bytes);
+                self.partial.shrink_to_fit();
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(answer) => Err(Error::NotUpgraded { connection: self.number, answer }),
+        }
+    }
+}
+
+/// Whether a socket may have more to read.
+enum Drain {
+    More,
+    Drained,
+}

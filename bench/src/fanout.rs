@@ -1,0 +1,343 @@
+//! One publisher, many subscribers: deliveries a second, and how long each took.
+
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Events, Poll};
+
+use crate::args::{FanoutArgs, MESSAGE_BYTES_MIN};
+use crate::connect::{open, poll_events};
+use crate::connection::{Connection, Frame, ReadBuffer};
+use crate::error::Error;
+use crate::framing::{BINARY, MaskKeys, push_frame};
+use crate::meter::{Meter, Phase};
+use crate::report::Report;
+use crate::target::{Part, Target};
+
+/// Connections being opened at the same time.
+const OPENING: usize = 256;
+
+/// Bytes of frames that the publisher puts in one write.
+const WRITE_BYTES: usize = 256 << 10;
+
+/// Messages under way at a fixed rate before publishing waits; what is due meanwhile is late, and timed as late.
+const BEHIND_MAX: u64 = 1 << 16;
+
+pub(crate) fn measure(args: &FanoutArgs) -> Result<Report, Error> {
+    let target = Target::new(&args.target)?;
+    let subscribers = args.subscribers.get();
+    let mut poll = Poll::new().map_err(Error::Poll)?;
+    let mut opened = open(&mut poll, &target, subscribers + 1, OPENING, |number| {
+        if number < subscribers { Part::Subscriber } else { Part::Publisher }
+    })?;
+    let publisher = opened.connections.pop().expect("the publisher was opened last");
+    let origin = Instant::now();
+    let pace = match args.rate {
+        Some(rate) => Pace::Rate { period_ns: 1e9 / rate },
+        None => Pace::Window(args.in_flight.get() as u64),
+    };
+    let mut fanout = Fanout {
+        subscribers: opened.connections,
+        publisher: Publisher::new(publisher, args.size, pace, origin),
+        deliveries: Deliveries::new(subscribers, args.size, pace, origin),
+        buffer: ReadBuffer::new(args.size),
+        meter: Meter::start(args.span, subscribers as u64, args.target.pid),
+    };
+    fanout.run(&mut poll)?;
+    let pace = match args.rate {
+        Some(rate) => format!("{rate} messages/s"),
+        None => format!("{} in flight", args.in_flight),
+    };
+    let load = format!("{subscribers} subscribers, {pace}, {} bytes", args.size);
+    Ok(fanout.meter.finish("fanout", "deliveries", load))
+}
+
+/// What decides when the next message is published.
+#[derive(Debug, Clone, Copy)]
+enum Pace {
+    /// As soon as fewer than so many are under way.
+    Window(u64),
+    /// By the clock.
+    Rate { period_ns: f64 },
+}
+
+impl Pace {
+    fn in_flight_max(self) -> u64 {
+        match self {
+            Self::Window(window) => window,
+            Self::Rate { .. } => BEHIND_MAX,
+        }
+    }
+
+    /// How many messages may have been published by `since_origin`.
+    fn allowed(self, complete: u64, since_origin: Duration) -> u64 {
+        let in_flight = complete + self.in_flight_max();
+        match self {
+            Self::Window(_) => in_flight,
+            Self::Rate { period_ns } => {
+                in_flight.min((since_origin.as_nanos() as f64 / period_ns) as u64 + 1)
+            }
+        }
+    }
+
+    /// When message `sequence` was due, for a publisher that comes to it at `since_origin`.
+    fn stamp(self, sequence: u64, since_origin: Duration) -> u64 {
+        match self {
+            Self::Window(_) => since_origin.as_nanos() as u64,
+            Self::Rate { period_ns } => (sequence as f64 * period_ns) as u64,
+        }
+    }
+
+    /// How long to wait for events before it is time to publish again.
+    fn poll_timeout(self, sent: u64, since_origin: Duration) -> Duration {
+        const IDLE: Duration = Duration::from_millis(100);
+        match self {
+            Self::Window(_) => IDLE,
+            Self::Rate { .. } => {
+                let due = Duration::from_nanos(self.stamp(sent, since_origin));
+                let wait = due.saturating_sub(since_origin);
+                // The poll counts in milliseconds and rounds up: the last one is spent polling without waiting.
+                Duration::from_millis(wait.as_millis().saturating_sub(1) as u64).min(IDLE)
+            }
+        }
+    }
+}
+
+struct Fanout {
+    subscribers: Vec<Connection>,
+    publisher: Publisher,
+    deliveries: Deliveries,
+    buffer: ReadBuffer,
+    meter: Meter,
+}
+
+impl Fanout {
+    fn run(&mut self, poll: &mut Poll) -> Result<(), Error> {
+        let mut events = Events::with_capacity(1024);
+        loop {
+            let outstanding = self.deliveries.outstanding(self.publisher.sent);
+            match self.meter.tick(Instant::now(), outstanding)? {
+                Phase::Draining if outstanding == 0 => return Ok(()),
+                Phase::Draining => {}
+                Phase::WarmUp | Phase::Measuring => self.publisher.publish(&mut self.deliveries)?,
+            }
+            let timeout =
+                self.publisher.pace.poll_timeout(self.publisher.sent, self.publisher.origin.elapsed());
+            poll_events(poll, &mut events, Some(timeout))?;
+            for event in &events {
+                self.handle_event(event)?;
+            }
+        }
+    }
+
+    fn handle_event(&mut self, event: &Event) -> Result<(), Error> {
+        let number = event.token().0;
+        let (deliveries, meter) = (&mut self.deliveries, &mut self.meter);
+        match self.subscribers.get_mut(number) {
+            Some(subscriber) => {
+                subscriber
+                    .handle_event(event, &mut self.buffer, |frame| deliveries.take(number, frame, meter))?;
+                deliveries.record_run(meter);
+                Ok(())
+            }
+            // Some servers send a publisher its own messages; they are no deliveries.
+            None => self.publisher.connection.handle_event(event, &mut self.buffer, |_| Ok(())),
+        }
+    }
+}
+
+struct Publisher {
+    connection: Connection,
+    pace: Pace,
+    origin: Instant,
+    sent: u64,
+    message: Vec<u8>,
+    frames: Vec<u8>,
+    keys: MaskKeys,
+}
+
+impl Publisher {
+    fn new(connection: Connection, size: usize, pace: Pace, origin: Instant) -> Self {
+        let message = (0..size).map(|at| at as u8).collect();
+        Self { connection, pace, origin, sent: 0, message, frames: Vec::new(), keys: MaskKeys::new() }
+    }
+
+    /// Publishes what may be published, unless the server has yet to read what was before.
+    fn publish(&mut self, deliveries: &mut Deliveries) -> Result<(), Error> {
+        while self.connection.is_flushed() {
+            let since_origin = self.origin.elapsed();
+            let allowed = self.pace.allowed(deliveries.complete, since_origin);
+            self.frames.clear();
+            while self.sent < allowed && self.frames.len() < WRITE_BYTES {
+                let stamp = self.pace.stamp(self.sent, since_origin);
+                self.message[..8].copy_from_slice(&self.sent.to_le_bytes());
+                self.message[8..16].copy_from_slice(&stamp.to_le_bytes());
+                push_frame(&mut self.frames, BINARY, &self.message, Some(self.keys.next_key()));
+                deliveries.expect(self.sent);
+                self.sent += 1;
+            }
+            if self.frames.is_empty() {
+                break;
+            }
+            self.connection.send(&self.frames)?;
+        }
+        Ok(())
+    }
+}
+
+/// Who has received what: each subscriber must get every message, once and in order.
+struct Deliveries {
+    size: usize,
+    origin: Instant,
+    /// The sequence number each subscriber is due to receive.
+    next: Vec<u64>,
+    /// For each message under way, by its sequence number, how many subscribers are still to receive it.
+    waiting: Box<[u32]>,
+    /// Messages that every subscriber has received.
+    complete: u64,
+    total: u64,
+    run: Run,
+}
+
+/// Deliveries with the same latency, counted together because timing each would cost more than receiving it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Run {
+    stamp: u64,
+    read_at: Instant,
+    deliveries: u64,
+}
+
+impl Deliveries {
+    fn new(subscribers: usize, size: usize, pace: Pace, origin: Instant) -> Self {
+        debug_assert!(size >= MESSAGE_BYTES_MIN);
+        let slots = (pace.in_flight_max() as usize).next_power_of_two();
+        Self {
+            size,
+            origin,
+            next: vec![0; subscribers],
+            waiting: vec![0; slots].into(),
+            complete: 0,
+            total: 0,
+            run: Run { stamp: 0, read_at: origin, deliveries: 0 },
+        }
+    }
+
+    fn outstanding(&self, sent: u64) -> u64 {
+        sent * self.next.len() as u64 - self.total
+    }
+
+    fn slot(&self, sequence: u64) -> usize {
+        sequence as usize & (self.waiting.len() - 1)
+    }
+
+    fn expect(&mut self, sequence: u64) {
+        let slot = self.slot(sequence);
+        self.waiting[slot] = self.next.len() as u32;
+    }
+
+    #[inline]
+    fn take(&mut self, subscriber: usize, frame: Frame<'_>, meter: &mut Meter) -> Result<(), Error> {
+        let (sequence, stamp) = match frame.payload {
+            [a, b, c, d, e, f, g, h, stamp @ ..]
+                if frame.payload.len() == self.size && frame.opcode == BINARY =>
+            {
+                let stamp = stamp.first_chunk().expect("the message was checked to have its full size");
+                (u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), u64::from_le_bytes(*stamp))
+            }
+            payload => {
+                let detail = format!("opcode {}, {} bytes", frame.opcode, payload.len());
+                return Err(Error::Unexpected { connection: subscriber, detail });
+            }
+        };
+        let expected = self.next[subscriber];
+        let slot = self.slot(sequence);
+        if sequence != expected || self.waiting[slot] == 0 {
+            return Err(Error::OutOfOrder { connection: subscriber, expected, found: sequence });
+        }
+        self.next[subscriber] += 1;
+        self.total += 1;
+        self.waiting[slot] -= 1;
+        if self.waiting[slot] == 0 {
+            // Every subscriber receives in order, so messages become complete in order.
+            self.complete += 1;
+        }
+        if stamp != self.run.stamp || frame.read_at != self.run.read_at {
+            self.record_run(meter);
+            self.run = Run { stamp, read_at: frame.read_at, deliveries: 0 };
+        }
+        self.run.deliveries += 1;
+        Ok(())
+    }
+
+    fn record_run(&mut self, meter: &mut Meter) {
+        let Run { stamp, read_at, deliveries } = self.run;
+        if deliveries > 0 {
+            let received = read_at.saturating_duration_since(self.origin);
+            meter.record(received.saturating_sub(Duration::from_nanos(stamp)), deliveries);
+            self.run.deliveries = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Span;
+
+    fn meter() -> Meter {
+        let span = Span { duration: Duration::from_secs(3600), warm_up: Duration::ZERO, messages: None };
+        let mut meter = Meter::start(span, 1, None);
+        meter.tick(Instant::now(), 0).unwrap();
+        meter
+    }
+
+    fn message(sequence: u64) -> [u8; 16] {
+        let mut message = [0; 16];
+        message[..8].copy_from_slice(&sequence.to_le_bytes());
+        message
+    }
+
+    fn frame(payload: &[u8]) -> Frame<'_> {
+        Frame { opcode: BINARY, payload, read_at: Instant::now() }
+    }
+
+    #[test]
+    fn a_message_is_complete_when_the_slowest_has_it() {
+        let (mut meter, mut all) = (meter(), Deliveries::new(2, 16, Pace::Window(3), Instant::now()));
+        (0..3).for_each(|sequence| all.expect(sequence));
+        for sequence in 0..3 {
+            all.take(0, frame(&message(sequence)), &mut meter).unwrap();
+        }
+        assert_eq!((all.complete, all.outstanding(3)), (0, 3));
+        all.take(1, frame(&message(0)), &mut meter).unwrap();
+        assert_eq!((all.complete, all.outstanding(3)), (1, 2));
+    }
+
+    #[test]
+    fn loss_doubling_and_strangers_end_the_run() {
+        let (mut meter, mut all) = (meter(), Deliveries::new(1, 16, Pace::Window(4), Instant::now()));
+        (0..4).for_each(|sequence| all.expect(sequence));
+        let lost = all.take(0, frame(&message(1)), &mut meter);
+        assert!(matches!(lost, Err(Error::OutOfOrder { expected: 0, found: 1, .. })));
+        all.take(0, frame(&message(0)), &mut meter).unwrap();
+        let doubled = all.take(0, frame(&message(0)), &mut meter);
+        assert!(matches!(doubled, Err(Error::OutOfOrder { expected: 1, found: 0, .. })));
+        for stranger in [&[0; 15][..], &[0; 17], b""] {
+            assert!(matches!(all.take(0, frame(stranger), &mut meter), Err(Error::Unexpected { .. })));
+        }
+        (1..4).for_each(|sequence| all.take(0, frame(&message(sequence)), &mut meter).unwrap());
+        let never_sent = all.take(0, frame(&message(4)), &mut meter);
+        assert!(matches!(never_sent, Err(Error::OutOfOrder { .. })));
+    }
+
+    #[test]
+    fn a_rate_is_kept_by_the_clock_and_late_messages_keep_their_time() {
+        let pace = Pace::Rate { period_ns: 1e6 };
+        let late = Duration::from_millis(10);
+        assert_eq!(pace.allowed(0, Duration::ZERO), 1);
+        assert_eq!(pace.allowed(0, late), 11);
+        assert_eq!(pace.allowed(0, Duration::from_secs(100_000)), BEHIND_MAX);
+        assert_eq!(pace.stamp(3, late), 3_000_000);
+        assert_eq!(Pace::Window(1).stamp(3, late), 10_000_000);
+    }
+}

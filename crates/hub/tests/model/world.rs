@@ -1,0 +1,651 @@
+//! A hub with workers, subscribers, a store and clocks, each simulated, beside the reference it is held against.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use antiphon_hub::{
+    Collect, Departure, Fanout, Filter, Hold, Hub, HubSettings, Inbox, Org, Outcome, PresenceError, Reply,
+    ReplyError, ReplyEvent, Rule, Rules, Since, SubscribeError, Subscriber, Subscription, WorkerId,
+};
+use antiphon_model::{
+    ChannelFlags, ChannelId, ChannelPattern, Draft, Identity, IdentityKind, Kind, Monotonic, Now, OrgId,
+    Payload, Position, Publication, RawJson, SessionId, Timestamp,
+};
+use proptest::sample::Index;
+
+use crate::operation::{From, Operation, Presence, Right, Which};
+use crate::reference::{Broadcast, Chan, Reference, Spec, Told, presence_event, wants};
+
+const IDLE: Duration = Duration::from_secs(3);
+const REPLIES_MAX: usize = 3;
+const BROADCASTS_MAX: usize = 4;
+const START: Timestamp = Timestamp(17_000_000_000_000_000);
+/// Above the clock, so that the first positions are given by counting on.
+const FLOOR: Position = Position(START.0 + 20_000);
+const WORKERS: usize = 3;
+const IDENTITIES: usize = 3;
+
+/// A subscriber as its client knows it.
+struct Session {
+    worker: Option<usize>,
+    channels: BTreeMap<Chan, Option<Subscription>>,
+    /// The last position seen: from here it goes on when it comes back.
+    cursor: Position,
+    no_odd: bool,
+}
+
+#[derive(Default)]
+struct Worker {
+    fanout: Fanout<u64, ()>,
+}
+
+type Log = Arc<Mutex<Vec<Told>>>;
+
+pub(crate) struct World {
+    hub: Hub,
+    org: Arc<Org>,
+    ids: Vec<Arc<ChannelId>>,
+    identities: Vec<Arc<Identity>>,
+    workers: Vec<Worker>,
+    sessions: BTreeMap<u64, Session>,
+    last_session: u64,
+    now: Now,
+    reference: Reference,
+    /// Committed publications on channels that persist.
+    store: BTreeMap<Position, Arc<Publication>>,
+    /// Held ones, and whether the store has them already.
+    unsettled: Vec<Arc<Publication>>,
+    logs: Vec<Log>,
+}
+
+impl World {
+    pub(crate) fn new(specs: &'static [Spec]) -> World {
+        let settings = HubSettings {
+            channel_idle: IDLE,
+            replies_max: REPLIES_MAX,
+            broadcasts_max: BROADCASTS_MAX,
+            ..HubSettings::default()
+        };
+        let inboxes = (0..WORKERS).map(|_| Arc::new(Inbox::new(Box::new(|| {}))));
+        let hub = Hub::new(settings, inboxes, Box::new(|| {}));
+        let rules = Rules::new(specs.iter().map(|spec| Rule {
+            channels: ChannelPattern::new(spec.name),
+            history_size: spec.history,
+            history_age: spec.age,
+            ring_size: spec.ring,
+            persist: spec.persist,
+            presence: spec.presence,
+            ..Rule::default()
+        }));
+        let org = hub.add_org(OrgId::new("a"), rules, FLOOR);
+        let channel = |spec: &Spec| Arc::new(ChannelId::new(spec.name, ChannelFlags::NONE).unwrap());
+        let identity = |n: usize| Arc::new(Identity::new(IdentityKind::User, &n.to_string()));
+        World {
+            hub,
+            org,
+            ids: specs.iter().map(channel).collect(),
+            identities: (0..IDENTITIES).map(identity).collect(),
+            workers: (0..WORKERS).map(|_| Worker::default()).collect(),
+            sessions: BTreeMap::new(),
+            last_session: 0,
+            now: Now { wall: START, monotonic: Monotonic::default() },
+            reference: Reference::new(specs, FLOOR),
+            store: BTreeMap::new(),
+            unsettled: Vec::new(),
+            logs: Vec::new(),
+        }
+    }
+
+    pub(crate) fn apply(&mut self, operation: Operation) {
+        // No two operations at the same time: so no two deadlines are the same, and their order is known.
+        self.now.monotonic = self.now.monotonic + Duration::from_nanos(1);
+        match operation {
+            Operation::Publish { chan, hold, except } => self.publish(chan, hold, except),
+            Operation::Settle { which, keep } => self.settle(which, keep),
+            Operation::Subscribe { worker, chans, since, no_odd } => {
+                let chan = |(index, which)| match which {
+                    Which::Itself => Chan::Plain(index),
+                    Which::Companion => Chan::Companion(index),
+                };
+                let chans: BTreeSet<Chan> = chans.into_iter().map(chan).collect();
+                self.subscribe(usize::from(worker), chans, since, no_odd);
+            }
+            Operation::Add { who, chan } => self.add(who, Chan::Plain(chan)),
+            Operation::Disconnect { who } => {
+                if let Some(session) = self.pick(who, |session| session.worker.is_some()) {
+                    self.disconnect(session);
+                }
+            }
+            Operation::Resubscribe { who, worker } => {
+                if let Some(session) = self.pick(who, |session| session.worker.is_none()) {
+                    let since = Since::After(self.sessions[&session].cursor);
+                    self.connect(session, usize::from(worker), since);
+                }
+            }
+            Operation::Unsubscribe { who } => {
+                if let Some(session) = self.pick(who, |_| true) {
+                    self.disconnect(session);
+                    self.sessions.remove(&session);
+                }
+            }
+            Operation::Drain { worker } => self.drain(usize::from(worker)),
+            Operation::Recent { chan, since } => self.recent(chan, since),
+            Operation::Presence { chan, who, what } => self.presence(chan, who, what),
+            Operation::Broadcast { chan, hold, timeout, until } => self.broadcast(chan, hold, timeout, until),
+            Operation::Reply { to, right } => self.reply(to, right),
+            Operation::EndReplies { to } => self.end_replies(to),
+            Operation::Advance { millis, wall_millis } => self.advance(millis, wall_millis),
+            Operation::HandleTimeout => self.handle_timeout(),
+        }
+        self.check();
+    }
+
+    /// Everyone leaves, everything settles, and much time passes: nothing is left in memory that need not be.
+    pub(crate) fn wind_down(&mut self) {
+        for worker in 0..WORKERS {
+            self.drain(worker);
+        }
+        for session in self.sessions.keys().copied().collect::<Vec<_>>() {
+            self.disconnect(session);
+            // Once more, so that what it had not seen yet is compared as well.
+            let since = Since::After(self.sessions[&session].cursor);
+            self.connect(session, 0, since);
+            self.disconnect(session);
+        }
+        for (chan, who) in self.reference.present.keys().copied().collect::<Vec<_>>() {
+            for session in 0..3 {
+                self.presence(chan, who, Presence::Leave { session });
+            }
+        }
+        // First the last of what is held and who lingers; then all that age takes out of memory.
+        self.advance(10_000, 10_000);
+        self.handle_timeout();
+        self.check();
+        self.now.wall = Timestamp(self.now.wall.0.max(self.reference.last.0));
+        self.now.wall = self.now.wall.later_by(Duration::from_secs(8 * 86_400));
+        // An idle channel is looked at every `IDLE`.
+        for _ in 0..3 {
+            self.advance(10_000, 10_000);
+            self.handle_timeout();
+            self.check();
+        }
+        for index in 0..self.ids.len() {
+            self.look_at(Chan::Plain(index));
+        }
+        let left = (0..self.ids.len()).filter(|index| {
+            let chan = Chan::Plain(*index);
+            !self.reference.spec(chan).persist && !self.reference.kept(chan, Position::ZERO).is_empty()
+        });
+        let (left, stats) = (left.count(), self.org.stats());
+        assert_eq!((stats.channels, stats.fading), (left, left), "channels are forgotten");
+        assert_eq!((stats.lingering, stats.held, stats.broadcasts), (0, 0, 0));
+        assert!(self.workers.iter().all(|worker| worker.fanout.channels() == 0));
+        if left == 0 {
+            assert_eq!(self.hub.poll_timeout(), None, "nothing to wait for");
+        }
+    }
+
+    fn id(&self, chan: Chan) -> Arc<ChannelId> {
+        match chan {
+            Chan::Plain(index) => Arc::clone(&self.ids[index]),
+            Chan::Companion(index) => Arc::new(self.ids[index].presence()),
+        }
+    }
+
+    fn pick(&self, which: Index, suits: impl Fn(&Session) -> bool) -> Option<u64> {
+        let suiting: Vec<u64> =
+            self.sessions.iter().filter(|(_, session)| suits(session)).map(|(id, _)| *id).collect();
+        if suiting.is_empty() { None } else { Some(*which.get(&suiting)) }
+    }
+
+    fn position(&self, since: From) -> Option<Position> {
+        let given = &self.reference.entries;
+        match since {
+            From::Now => None,
+            From::Zero => Some(Position::ZERO),
+            From::Given(_) if given.is_empty() => Some(FLOOR),
+            From::Given(which) => Some(which.get(given).position),
+            From::Future(ahead) => Some(Position(self.reference.last.0 + ahead)),
+        }
+    }
+
+    fn hold(&self, millis: Option<u64>) -> (Hold, Option<Monotonic>) {
+        let until = millis.map(|millis| self.now.monotonic + Duration::from_millis(millis));
+        (until.map_or(Hold::No, Hold::Until), until)
+    }
+
+    fn draft(&self, chan: usize, except: Option<u64>) -> (Draft, String, bool) {
+        let number = self.reference.entries.len();
+        let (what, odd) = (format!("message {number}"), number % 2 == 1);
+        let mut draft = Draft::new(Arc::clone(&self.ids[chan]), Payload::Text(what.clone().into()));
+        draft.name = odd.then(|| "odd".into());
+        draft.except = except.map(SessionId);
+        (draft, what, odd)
+    }
+
+    fn publish(&mut self, chan: usize, hold: Option<u64>, except: Option<Index>) {
+        let except = except.and_then(|which| self.pick(which, |_| true));
+        let (hold, until) = self.hold(hold);
+        let (draft, what, odd) = self.draft(chan, except);
+        let published = self.org.publish(draft, hold, self.now).unwrap();
+        let expected = self.reference.publish(Chan::Plain(chan), what, odd, except, until, self.now);
+        assert_eq!(published.position, expected);
+        self.published(published, until);
+    }
+
+    fn published(&mut self, publication: Arc<Publication>, held: Option<Monotonic>) {
+        if held.is_some() {
+            self.unsettled.push(publication);
+        } else {
+            self.commit(publication);
+        }
+    }
+
+    fn commit(&mut self, publication: Arc<Publication>) {
+        if self.org.rule(&publication.channel).persist {
+            self.store.insert(publication.position, publication);
+        }
+    }
+
+    fn settle(&mut self, which: Index, keep: bool) {
+        if self.unsettled.is_empty() {
+            return;
+        }
+        let publication = self.unsettled.swap_remove(which.index(self.unsettled.len()));
+        let keep = keep || self.store.contains_key(&publication.position);
+        let position = publication.position;
+        if keep {
+            self.commit(publication);
+        }
+        self.org.settle(position, if keep { Outcome::Deliver } else { Outcome::Drop }, self.now);
+        self.reference.settle(position, keep);
+        self.reference.release(self.now);
+    }
+
+    fn subscribe(&mut self, worker: usize, chans: BTreeSet<Chan>, since: From, no_odd: bool) {
+        self.last_session += 1;
+        let session = self.last_session;
+        let channels = chans.into_iter().map(|chan| (chan, None)).collect();
+        self.sessions.insert(session, Session { worker: None, channels, cursor: Position::ZERO, no_odd });
+        let since = self.position(since).map_or(Since::Now, Since::After);
+        self.connect(session, worker, since);
+    }
+
+    /// Reads what the store has. As a store has to: what is on its way to the disk is waited for.
+    fn read_store(&mut self, id: &ChannelId, after: Position, up_to: Position) -> Vec<Arc<Publication>> {
+        for publication in self.unsettled.clone() {
+            if publication.position <= up_to && publication.position <= self.reference.delivered {
+                self.commit(publication);
+            }
+        }
+        let range = (std::ops::Bound::Excluded(after), std::ops::Bound::Included(up_to));
+        let read = if after < up_to { Some(self.store.range(range)) } else { None };
+        let of_channel = |(_, publication): (_, &Arc<Publication>)| Arc::clone(publication);
+        read.into_iter().flatten().map(of_channel).filter(|publication| *publication.channel == *id).collect()
+    }
+
+    /// Begins a session's subscriptions, all at one point, reading from the store what memory has no longer.
+    fn connect(&mut self, session: u64, worker: usize, since: Since) {
+        let chans: Vec<Chan> = self.sessions[&session].channels.keys().copied().collect();
+        let mut wanted: Vec<_> = chans.iter().map(|chan| (self.id(*chan), since)).collect();
+        let mut read: Vec<Vec<Arc<Publication>>> = vec![Vec::new(); chans.len()];
+        let begun = loop {
+            let refused = match self.org.subscribe_all(WorkerId(worker as u16), &wanted, self.now) {
+                Ok(begun) => break begun,
+                Err(refused) => refused,
+            };
+            let SubscribeError::NotInMemory { floor } = refused.error else { panic!("{refused}") };
+            let (id, since) = wanted[refused.index].clone();
+            let Since::After(position) = since else { panic!("from now on is always in memory") };
+            assert!(self.org.rule(&id).persist && floor > position, "only then the store can help");
+            read[refused.index].extend(self.read_store(&id, position, floor));
+            wanted[refused.index].1 = Since::After(floor);
+        };
+        for chan in &chans {
+            self.look_at(*chan);
+        }
+        let mut merged = Vec::new();
+        for ((chan, begun), stored) in chans.iter().zip(&begun).zip(read) {
+            assert_eq!(begun.from, begun_at(since, &self.reference), "one point for all");
+            let missed = stored.into_iter().chain(begun.missed.iter().cloned()).collect::<Vec<_>>();
+            self.check_missed(session, *chan, since, &missed, begun.gap);
+            merged.extend(missed);
+            let subscriber = Subscriber {
+                key: session,
+                from: begun.from,
+                session: SessionId(session),
+                filter: self.filter(session),
+            };
+            let subscription = self.workers[worker].fanout.add(begun.channel, (), subscriber);
+            let state = self.sessions.get_mut(&session).unwrap();
+            state.channels.insert(*chan, Some(subscription));
+            let no_odd = state.no_odd;
+            let listener = self.reference.listeners.entry(session).or_default();
+            listener.no_odd = no_odd;
+            listener.channels.insert(*chan, begun.from);
+        }
+        merged.sort_by_key(|publication| publication.position);
+        let from = begun_at(since, &self.reference);
+        assert!(merged.last().is_none_or(|last| last.position <= from), "what comes live comes after it");
+        let state = self.sessions.get_mut(&session).unwrap();
+        (state.worker, state.cursor) = (Some(worker), from);
+    }
+
+    fn filter(&self, session: u64) -> Option<Filter> {
+        self.sessions[&session].no_odd.then(|| -> Filter {
+            Rc::new(|publication: &Publication| publication.name.as_deref() != Some("odd"))
+        })
+    }
+
+    /// Without a gap, it is everything since; with one, all that is kept, and something is missing.
+    fn check_missed(&self, session: u64, chan: Chan, since: Since, missed: &[Arc<Publication>], gap: bool) {
+        let reference = &self.reference;
+        let Since::After(position) = since else {
+            assert!(missed.is_empty() && !gap);
+            return;
+        };
+        let spec = reference.spec(chan);
+        let no_odd = self.sessions[&session].no_odd;
+        let withdrawn = |at: Position| reference.entries.iter().any(|e| e.position == at && e.withdrawn);
+        let wanted = |publication: &&Arc<Publication>| {
+            publication.except != Some(SessionId(session))
+                && !(no_odd && publication.name.as_deref() == Some("odd"))
+                && !withdrawn(publication.position)
+        };
+        let got: Vec<_> = missed.iter().filter(wanted).map(|p| (p.position, what(p))).collect();
+        let all: Vec<_> = reference
+            .since(chan, position)
+            .filter(|entry| wants(session, no_odd, entry) && !entry.withdrawn)
+            .map(|entry| (entry.position, entry.what.clone()))
+            .collect();
+        let kept: Vec<_> = {
+            let kept = reference.kept(chan, position);
+            all.iter().filter(|(at, _)| spec.persist || kept.contains(at)).cloned().collect()
+        };
+        if position > reference.last {
+            assert!(gap && got.is_empty(), "a position of the future has missed who knows what");
+        } else if position == Position::ZERO {
+            assert!(!gap, "all there is is never too little");
+            match chan {
+                Chan::Plain(_) => assert_eq!(got, kept),
+                Chan::Companion(_) => assert!(all.ends_with(&got)),
+            }
+        } else if !gap {
+            assert_eq!(got, all, "no gap: nothing lost, doubled or reordered on {chan:?} after {position}");
+        } else if let Chan::Plain(_) = chan {
+            assert_eq!(got, kept, "a gap, but what is kept is had");
+            let unknowable = position < reference.doubt || spec.history == 0;
+            assert!(reference.lost(chan, position) || unknowable, "a false gap on {chan:?} after {position}");
+        } else {
+            assert!(all.ends_with(&got));
+        }
+    }
+
+    /// Does in the reference what looking at a channel does to what is too old.
+    fn look_at(&mut self, chan: Chan) {
+        let floor = self.org.recent(&self.id(chan), Position::ZERO, 0, self.now).floor;
+        self.reference.expire(chan, floor, self.now);
+    }
+
+    fn add(&mut self, who: Index, chan: Chan) {
+        let Some(session) = self.pick(who, |session| session.worker.is_some()) else { return };
+        let state = &self.sessions[&session];
+        // Who began after what is still held is ahead of the rest: on one more channel he would see what lies before.
+        if state.channels.contains_key(&chan) || state.cursor > self.reference.delivered {
+            return;
+        }
+        let worker = state.worker.unwrap();
+        let begun =
+            self.org.subscribe(WorkerId(worker as u16), &self.id(chan), Since::Now, self.now).unwrap();
+        assert_eq!(begun.from, self.reference.delivered);
+        self.look_at(chan);
+        let subscriber = Subscriber {
+            key: session,
+            from: begun.from,
+            session: SessionId(session),
+            filter: self.filter(session),
+        };
+        let subscription = self.workers[worker].fanout.add(begun.channel, (), subscriber);
+        self.sessions.get_mut(&session).unwrap().channels.insert(chan, Some(subscription));
+        self.reference.listeners.get_mut(&session).unwrap().channels.insert(chan, begun.from);
+    }
+
+    fn disconnect(&mut self, session: u64) {
+        let state = self.sessions.get_mut(&session).unwrap();
+        let Some(worker) = state.worker.take() else { return };
+        for subscription in state.channels.values_mut().filter_map(Option::take) {
+            if self.workers[worker].fanout.remove(subscription) {
+                self.org.unsubscribe(WorkerId(worker as u16), subscription.channel, self.now);
+            }
+        }
+        self.reference.listeners.remove(&session);
+    }
+
+    fn drain(&mut self, worker: usize) {
+        let mut batch = Vec::new();
+        self.hub.inbox(WorkerId(worker as u16)).drain(&mut batch);
+        for delivery in &batch {
+            let publication = &delivery.publication;
+            for group in self.workers[worker].fanout.groups(delivery.channel) {
+                for subscriber in group.subscribers() {
+                    if !subscriber.takes(publication) {
+                        let whole = subscriber.takes_all(std::slice::from_ref(delivery));
+                        assert!(!whole || publication.except.is_some());
+                        continue;
+                    }
+                    let session = self.sessions.get_mut(&subscriber.key).unwrap();
+                    assert!(publication.position > session.cursor, "positions rise over all channels");
+                    session.cursor = publication.position;
+                    let listener = self.reference.listeners.get_mut(&subscriber.key).unwrap();
+                    let expected = listener.expected.pop_front().expect("nothing comes unexpected");
+                    let expected = &self.reference.entries[expected];
+                    assert_eq!(
+                        (publication.position, what(publication)),
+                        (expected.position, expected.what.clone())
+                    );
+                }
+            }
+        }
+        for (id, session) in self.sessions.iter().filter(|(_, session)| session.worker == Some(worker)) {
+            assert!(self.reference.listeners[id].expected.is_empty(), "everything came to {id}");
+            assert!(session.cursor <= self.reference.last.max(session.cursor));
+        }
+    }
+
+    fn recent(&mut self, chan: usize, since: From) {
+        let position = self.position(since).unwrap_or(self.reference.delivered);
+        let recent = self.org.recent(&self.ids[chan], position, 3, self.now);
+        let chan = Chan::Plain(chan);
+        self.look_at(chan);
+        let got: Vec<_> = recent.publications.iter().map(|publication| publication.position).collect();
+        let complete = self.reference.since(chan, position.max(recent.floor));
+        let complete: Vec<_> = complete.map(|entry| entry.position).collect();
+        assert_eq!(got, complete.iter().copied().take(3).collect::<Vec<_>>(), "complete after the floor");
+        assert_eq!((recent.more, recent.delivered), (complete.len() > 3, self.reference.delivered));
+        if !self.reference.spec(chan).persist {
+            assert_eq!(self.reference.kept(chan, position), complete, "and no less than is to be kept");
+        }
+    }
+
+    fn presence(&mut self, chan: usize, who: usize, what: Presence) {
+        let (id, identity, now) = (&self.ids[chan], &self.identities[who], self.now);
+        let (reference, key) = (&mut self.reference, (chan, who));
+        let off = !reference.specs[chan].presence;
+        let allowed = |result| assert_eq!(result, if off { Err(PresenceError::Off) } else { Ok(()) });
+        match what {
+            Presence::Join { session, state } => {
+                allowed(self.org.join(id, identity, SessionId(session), state.map(json), now));
+                if !off {
+                    reference.arrive(key, Some(session), None, state.map(|n| n.to_string()), now);
+                }
+            }
+            Presence::Heartbeat { millis, state } => {
+                let ttl = Duration::from_millis(millis);
+                allowed(self.org.heartbeat(id, identity, ttl, state.map(json), now));
+                if !off {
+                    let until = Some(now.monotonic + ttl);
+                    reference.arrive(key, None, until, state.map(|n| n.to_string()), now);
+                }
+            }
+            Presence::Leave { session } => {
+                self.org.leave(id, identity, SessionId(session), Departure::Left, now);
+                reference.leave(key, session, None, now);
+            }
+            Presence::Lose { session, millis } => {
+                let until = now.monotonic + Duration::from_millis(millis);
+                self.org.leave(id, identity, SessionId(session), Departure::Lost { until }, now);
+                reference.leave(key, session, Some(until), now);
+            }
+            Presence::Depart => {
+                self.org.depart(id, identity, now);
+                reference.depart(key, now);
+            }
+            Presence::State(state) => {
+                let result = self.org.set_state(id, identity, state.map(json), now);
+                let here = reference.set_state(key, state.map(|n| n.to_string()), now);
+                assert_eq!(result, if here { Ok(()) } else { Err(PresenceError::NotPresent) });
+            }
+        }
+    }
+
+    fn broadcast(&mut self, chan: usize, hold: Option<u64>, timeout: u64, until: Option<usize>) {
+        let (hold, held_until) = self.hold(hold);
+        let (draft, what, odd) = self.draft(chan, None);
+        let (log, timeout) = (Log::default(), Duration::from_millis(timeout));
+        let collect = Collect { timeout, until, sink: sink(Arc::clone(&log)) };
+        let result = self.org.broadcast(draft, hold, collect, self.now);
+        if self.reference.broadcasts.iter().filter(|broadcast| broadcast.is_open()).count() >= BROADCASTS_MAX
+        {
+            assert_eq!(result.map(|_| ()), Err(antiphon_hub::BroadcastError::TooManyBroadcasts));
+            return;
+        }
+        let published = result.unwrap();
+        let position = self.reference.publish(Chan::Plain(chan), what, odd, None, held_until, self.now);
+        assert_eq!(published.position, position);
+        self.published(published, held_until);
+        let told = if until == Some(0) { vec![Told::End { complete: true }] } else { Vec::new() };
+        let deadline = self.now.monotonic + timeout;
+        self.reference.broadcasts.push(Broadcast { position, chan, deadline, until, told });
+        self.logs.push(log);
+    }
+
+    fn reply(&mut self, to: Index, right: Right) {
+        if self.reference.broadcasts.is_empty() {
+            return;
+        }
+        let broadcast = &mut self.reference.broadcasts[to.index(self.logs.len())];
+        let text = format!("reply {}", broadcast.told.len());
+        let reply = Reply { payload: Payload::Text(text.clone().into()), publisher: None };
+        let chan = match right {
+            Right::Channel => broadcast.chan,
+            Right::WrongChannel => (broadcast.chan + 1) % self.ids.len(),
+        };
+        let result = self.org.reply(broadcast.position, &self.ids[chan], reply);
+        if !broadcast.is_open() || chan != broadcast.chan {
+            assert_eq!(result, Err(ReplyError::NobodyCollects));
+        } else if broadcast.told.len() >= REPLIES_MAX {
+            assert_eq!(result, Err(ReplyError::TooMany));
+        } else {
+            assert_eq!(result, Ok(()));
+            broadcast.told.push(Told::Reply(text));
+            if broadcast.until == Some(broadcast.told.len()) {
+                broadcast.told.push(Told::End { complete: true });
+            }
+        }
+    }
+
+    fn end_replies(&mut self, to: Index) {
+        if self.reference.broadcasts.is_empty() {
+            return;
+        }
+        let broadcast = &mut self.reference.broadcasts[to.index(self.logs.len())];
+        self.org.end_replies(broadcast.position);
+        if broadcast.is_open() {
+            broadcast.told.push(Told::End { complete: false });
+        }
+    }
+
+    fn advance(&mut self, millis: u64, wall_millis: i64) {
+        self.now.monotonic = self.now.monotonic + Duration::from_millis(millis);
+        self.now.wall = Timestamp(self.now.wall.0.saturating_add_signed(wall_millis * 10_000));
+    }
+
+    fn handle_timeout(&mut self) {
+        self.hub.handle_timeout(self.now);
+        self.reference.handle_timeout(self.now);
+        self.reference.forget(IDLE, self.now);
+        let next = self.hub.poll_timeout();
+        assert!(next.is_none_or(|next| next > self.now.monotonic), "what is due was done");
+    }
+
+    fn check(&self) {
+        let (reference, stats) = (&self.reference, self.org.stats());
+        assert_eq!(self.org.last_position(), reference.last);
+        assert_eq!(self.org.delivered(), reference.delivered);
+        assert_eq!(stats.held, reference.waiting());
+        assert_eq!(stats.publications, reference.entries.len() as u64);
+        assert_eq!(stats.broadcasts, reference.broadcasts.iter().filter(|one| one.is_open()).count());
+        if let Some(earliest) = reference.earliest() {
+            assert!(self.hub.poll_timeout().is_some_and(|due| due <= earliest), "woken in time");
+        }
+        let lingering = reference.present.values().filter(|member| member.deadline().is_some()).count();
+        assert_eq!(stats.lingering, lingering, "one deadline for each who lingers");
+        for (broadcast, log) in reference.broadcasts.iter().zip(&self.logs) {
+            assert_eq!(*log.lock().unwrap(), broadcast.told);
+        }
+        for (chan, id) in self.ids.iter().enumerate() {
+            let (occupancy, members) = self.org.members(id, IDENTITIES);
+            let got: Vec<_> = members
+                .iter()
+                .map(|member| {
+                    let state = member.state.as_ref().map(|state| state.as_str().to_owned());
+                    (member.identity.id.to_string(), state, member.sessions)
+                })
+                .collect();
+            let here = reference.present.iter().filter(|((on, _), _)| *on == chan);
+            let expected: Vec<_> =
+                here.map(|((_, who), m)| (who.to_string(), m.state.clone(), m.sessions.len())).collect();
+            assert_eq!((occupancy, got), (expected.len(), expected));
+        }
+    }
+}
+
+/// After which position a subscription that begins here is live.
+fn begun_at(since: Since, reference: &Reference) -> Position {
+    match since {
+        Since::After(position) if position <= reference.last => reference.delivered.max(position),
+        _ => reference.delivered,
+    }
+}
+
+fn json(number: u8) -> RawJson {
+    RawJson::from_serializer(number.to_string())
+}
+
+fn sink(log: Log) -> antiphon_hub::ReplySink {
+    Box::new(move |event| {
+        log.lock().unwrap().push(match event {
+            ReplyEvent::Reply(reply) => Told::Reply(text(&reply.payload)),
+            ReplyEvent::End { complete } => Told::End { complete },
+        });
+    })
+}
+
+fn text(payload: &Payload) -> String {
+    String::from_utf8(payload.as_bytes().to_vec()).unwrap()
+}
+
+/// What a publication says, as the reference writes it.
+fn what(publication: &Publication) -> String {
+    if publication.kind != Kind::Presence {
+        return text(&publication.payload);
+    }
+    let event: serde_json::Value = serde_json::from_slice(publication.payload.as_bytes()).unwrap();
+    let who = event["identity"].as_str().unwrap();
+    assert_eq!(publication.publisher.as_ref().map(|publisher| &*publisher.id), Some(who));
+    let state = event.get("state").map(ToString::to_string);
+    let name = publication.name.as_deref().unwrap();
+    presence_event(name, who, event["occupancy"].as_u64().unwrap(), state.as_deref())
+}

@@ -1,0 +1,136 @@
+//! The memory backend: for tests, and for servers that need not remember a restart.
+
+mod channel;
+mod keys;
+mod state;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use antiphon_model::{OrgId, Position};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use parking_lot::RwLock;
+
+use self::state::State;
+use crate::queue::Queue;
+use crate::stats::Counters;
+use crate::writer::{Backend, Outcomes, Progress, Writer};
+use crate::{
+    Clock, Completion, Entry, Page, Query, Store, StoreError, StoreSettings, StoreStats, system_clock,
+};
+
+/// Keeps publications in memory, as many as `memory_entries_max`. Dropping it closes it, and all is gone.
+pub struct MemoryStore {
+    writer: Writer,
+    state: Arc<RwLock<State>>,
+}
+
+impl MemoryStore {
+    /// Makes an empty store.
+    ///
+    /// # Errors
+    /// The operating system refuses a thread.
+    pub fn new(settings: &StoreSettings) -> Result<MemoryStore, StoreError> {
+        MemoryStore::with_clock(settings, system_clock())
+    }
+
+    /// Makes an empty store with a clock of the caller's, by which retention goes.
+    ///
+    /// # Errors
+    /// As [`MemoryStore::new`].
+    pub fn with_clock(settings: &StoreSettings, clock: Clock) -> Result<MemoryStore, StoreError> {
+        let state = Arc::new(RwLock::new(State::new(settings)));
+        let queue = Arc::new(Queue::new(settings));
+        let backend = MemoryBackend {
+            state: state.clone(),
+            counters: queue.counters.clone(),
+            settings: settings.clone(),
+            clock,
+            retention: Progress::Done,
+        };
+        Ok(MemoryStore { writer: Writer::spawn(settings, queue, backend)?, state })
+    }
+}
+
+impl Store for MemoryStore {
+    fn append(&self, entry: Entry, done: Completion) {
+        self.writer.append(entry, done);
+    }
+
+    fn read(&self, query: Query) -> BoxFuture<'static, Result<Page, StoreError>> {
+        let page = self.state.read().page(&query);
+        async move { page }.boxed()
+    }
+
+    fn flush(&self) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.writer.flush()
+    }
+
+    fn sweep(&self) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.writer.sweep()
+    }
+
+    fn position_floor(&self, org: &OrgId) -> Result<Position, StoreError> {
+        Ok(self.state.read().floor(org))
+    }
+
+    fn lease_positions(&self, org: &OrgId, upto: Position) {
+        self.writer.queue.lease(org, upto);
+    }
+
+    fn queue_len(&self) -> usize {
+        self.writer.queue.len()
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.writer.queue.counters.snapshot()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        let closed = self.writer.close();
+        self.state.write().close();
+        closed
+    }
+}
+
+struct MemoryBackend {
+    state: Arc<RwLock<State>>,
+    counters: Arc<Counters>,
+    settings: StoreSettings,
+    clock: Clock,
+    retention: Progress,
+}
+
+impl Backend for MemoryBackend {
+    fn commit(
+        &mut self,
+        entries: &[Entry],
+        leases: &HashMap<OrgId, Position>,
+    ) -> Result<Outcomes, StoreError> {
+        let mut state = self.state.write();
+        let (outcomes, removed) = state.commit(entries, leases);
+        Counters::add(&self.counters.removed, removed);
+        Ok(outcomes)
+    }
+
+    fn begin_pass(&mut self) {
+        self.retention = Progress::More;
+    }
+
+    fn retain(&mut self, _: Duration) -> Result<Progress, StoreError> {
+        if self.retention == Progress::More {
+            let now = (self.clock)();
+            let forget = now.earlier_by(self.settings.forget_channel_after());
+            let (removed, progress) = self.state.write().retain(now, forget);
+            Counters::add(&self.counters.removed, removed);
+            self.retention = progress;
+        }
+        Ok(self.retention)
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+use std::collections::btree_map;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use antiphon_model::{OrgId, Position, Timestamp};
+
+use super::channel::{Channel, Stored};
+use super::keys::{Keys, Scope};
+use crate::store::ChannelKey;
+use crate::writer::{Outcomes, Progress};
+use crate::{Committed, Entry, Page, Query, StoreError, StoreSettings};
+
+/// Publications that one step of retention removes at most: readers wait while it lasts.
+const STEP_ENTRIES: usize = 500;
+
+/// All that is kept.
+pub(super) struct State {
+    orgs: HashMap<OrgId, Org>,
+    channels: HashMap<ChannelKey, Channel>,
+    /// Channels without publications that are remembered for their `trimmed_to`.
+    empty: BTreeSet<(Position, ChannelKey)>,
+    arrivals: BTreeMap<u64, (ChannelKey, Position)>,
+    expiries: BTreeMap<(Timestamp, u64), (ChannelKey, Position)>,
+    keys: Keys,
+    next_arrival: u64,
+    settings: StoreSettings,
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Org {
+    floor: Position,
+    forgotten_to: Position,
+}
+
+impl State {
+    pub(super) fn new(settings: &StoreSettings) -> State {
+        State {
+            orgs: HashMap::new(),
+            channels: HashMap::new(),
+            empty: BTreeSet::new(),
+            arrivals: BTreeMap::new(),
+            expiries: BTreeMap::new(),
+            keys: Keys::default(),
+            next_arrival: 0,
+            settings: settings.clone(),
+            closed: false,
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        *self = State { closed: true, ..State::new(&self.settings) };
+    }
+
+    pub(super) fn floor(&self, org: &OrgId) -> Position {
+        self.orgs.get(org).map(|org| org.floor).unwrap_or_default()
+    }
+
+    pub(super) fn page(&self, query: &Query) -> Result<Page, StoreError> {
+        if self.closed {
+            return Err(StoreError::Closed);
+        }
+        let key = ChannelKey { org: query.org.clone(), channel: query.channel.clone() };
+        Ok(match self.channels.get(&key) {
+            Some(channel) => channel.page(query, &self.settings),
+            None => Page { trimmed_to: self.forgotten_to(&query.org), ..Page::default() },
+        })
+    }
+
+    fn forgotten_to(&self, org: &OrgId) -> Position {
+        self.orgs.get(org).map(|org| org.forgotten_to).unwrap_or_default()
+    }
+
+    /// Also gives how many older publications had to make room.
+    pub(super) fn commit(
+        &mut self,
+        entries: &[Entry],
+        leases: &HashMap<OrgId, Position>,
+    ) -> (Outcomes, usize) {
+        let mut removed = 0;
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let key = ChannelKey::of(entry);
+            let outcome = self.insert(entry, &key);
+            if outcome == Ok(Committed::Stored) {
+                removed += self.make_room(&key, entry.keep);
+            }
+            outcomes.push(outcome);
+        }
+        for (org, upto) in leases {
+            self.raise_floor(org, *upto);
+        }
+        (outcomes, removed)
+    }
+
+    fn insert(&mut self, entry: &Entry, key: &ChannelKey) -> Result<Committed, StoreError> {
+        let position = entry.publication.position;
+        if i64::try_from(position.0).is_err() {
+            return Err(StoreError::Unstorable("its position is beyond 63 bits".into()));
+        }
+        let scope = Scope::of(entry, key);
+        if let Some(seen) = scope.as_ref().and_then(|scope| self.keys.seen(scope, position.timestamp())) {
+            return Ok(Committed::Duplicate { position: seen });
+        }
+        let arrival = self.next_arrival;
+        let forgotten_to = self.forgotten_to(&entry.org);
+        let channel = self
+            .channels
+            .entry(key.clone())
+            .or_insert_with(|| Channel { trimmed_to: forgotten_to, ..Channel::default() });
+        let btree_map::Entry::Vacant(place) = channel.publications.entry(position) else {
+            return Err(StoreError::PositionTaken(position));
+        };
+        place.insert(Stored { publication: entry.publication.clone(), expires: entry.expires, arrival });
+        self.empty.remove(&(channel.trimmed_to, key.clone()));
+        self.next_arrival += 1;
+        self.arrivals.insert(arrival, (key.clone(), position));
+        if let Some(expires) = entry.expires {
+            self.expiries.insert((expires, arrival), (key.clone(), position));
+        }
+        if let Some(scope) = scope {
+            let expires = (self.settings.idempotency_keep().as_nanos() / 100) as u64;
+            let expires = Timestamp(position.0.saturating_add(expires));
+            self.keys.remember(scope, position, expires, self.settings.memory_entries_max);
+        }
+        self.raise_floor(&entry.org, position);
+        Ok(Committed::Stored)
+    }
+
+    fn raise_floor(&mut self, org: &OrgId, position: Position) {
+        match self.orgs.get_mut(org) {
+            Some(org) => org.floor = position.max(org.floor),
+            None => {
+                self.orgs.insert(org.clone(), Org { floor: position, ..Org::default() });
+            }
+        }
+    }
+
+    /// Applies the history size of one channel and the limit of all.
+    fn make_room(&mut self, key: &ChannelKey, keep: Option<u64>) -> usize {
+        let mut removed = 0;
+        if let (Some(keep), Some(channel)) = (keep, self.channels.get(key)) {
+            let excess =
+                channel.publications.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
+            let oldest: Vec<Position> = channel.publications.keys().take(excess).copied().collect();
+            removed += self.remove(key, &oldest);
+        }
+        while self.arrivals.len() > self.settings.memory_entries_max.max(1) {
+            let (_, (key, position)) = self.arrivals.first_key_value().expect("there are more than one");
+            let (key, position) = (key.clone(), *position);
+            removed += self.remove(&key, &[position]);
+        }
+        removed
+    }
+
+    fn remove(&mut self, key: &ChannelKey, positions: &[Position]) -> usize {
+        let Some(channel) = self.channels.get_mut(key) else {
+            return 0;
+        };
+        if positions.is_empty() {
+            return 0;
+        }
+        let removed = channel.remove(positions);
+        if channel.publications.is_empty() {
+            self.empty.insert((channel.trimmed_to, key.clone()));
+        }
+        for stored in &removed {
+            self.arrivals.remove(&stored.arrival);
+            if let Some(expires) = stored.expires {
+                self.expiries.remove(&(expires, stored.arrival));
+            }
+        }
+        removed.len()
+    }
+
+    /// One step of retention: how many it removed, and whether there is more to do.
+    pub(super) fn retain(&mut self, now: Timestamp, forget: Timestamp) -> (usize, Progress) {
+        let mut expired: HashMap<ChannelKey, Vec<Position>> = HashMap::new();
+        let due = self.expiries.range(..=(now, u64::MAX)).take(STEP_ENTRIES);
+        for (_, (key, position)) in due {
+            expired.entry(key.clone()).or_default().push(*position);
+        }
+        let removed = expired.iter().map(|(key, positions)| self.remove(key, positions)).sum();
+        self.keys.remove_expired(now);
+        self.forget_channels(forget);
+        (removed, if removed < STEP_ENTRIES { Progress::Done } else { Progress::More })
+    }
+
+    fn forget_channels(&mut self, before: Timestamp) {
+        while let Some((trimmed_to, _)) = self.empty.first()
+            && (trimmed_to.timestamp() < before || self.empty.len() > self.settings.memory_entries_max)
+        {
+            let (trimmed_to, key) = self.empty.pop_first().expect("there is a first");
+            self.channels.remove(&key);
+            let org = self.orgs.entry(key.org).or_default();
+            org.forgotten_to = trimmed_to.max(org.forgotten_to);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What waits for the writer: entries in order, leases, and those who wait for a point in that order.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use antiphon_model::{OrgId, Position};
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use crate::stats::Counters;
+use crate::{Completion, Entry, StoreError, StoreSettings};
+
+pub(crate) type Answer = oneshot::Sender<Result<(), StoreError>>;
+
+/// Somebody who waits until all that was queued before him is done.
+pub(crate) enum Barrier {
+    Flush(Answer),
+    Sweep(Answer),
+}
+
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+    entries_max: usize,
+    bytes_max: usize,
+    group_entries_max: usize,
+    pub(crate) counters: Arc<Counters>,
+}
+
+#[derive(Default)]
+struct State {
+    work: Work,
+    /// Queued or being committed.
+    pending_entries: usize,
+    pending_bytes: usize,
+    fresh_leases: Fresh,
+    closed: bool,
+    parked: Parked,
+}
+
+/// All that was queued at one moment.
+#[derive(Default)]
+pub(crate) struct Work {
+    pub(crate) entries: Vec<Entry>,
+    /// One for each entry.
+    pub(crate) completions: Vec<Completion>,
+    /// Each with how many of the entries were queued before it.
+    pub(crate) barriers: Vec<(usize, Barrier)>,
+    pub(crate) leases: HashMap<OrgId, Position>,
+}
+
+/// Whether there are leases that no group has tried to commit yet.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Fresh {
+    Yes,
+    #[default]
+    No,
+}
+
+/// What the writer sleeps for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Parked {
+    #[default]
+    No,
+    /// Any work.
+    Idle,
+    /// A whole group, or somebody who waits: there is work, and its time has not come.
+    Gathering,
+}
+
+/// Why [`Queue::take`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Work,
+    /// Nothing is queued and it is `tick_at`.
+    Tick,
+    /// Nothing is queued nor ever will be.
+    Closed,
+}
+
+impl Queue {
+    pub(crate) fn new(settings: &StoreSettings) -> Queue {
+        Queue {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            entries_max: settings.queue_entries_max,
+            bytes_max: settings.queue_bytes_max,
+            group_entries_max: settings.group_entries_max.max(1),
+            counters: Arc::default(),
+        }
+    }
+
+    pub(crate) fn append(&self, entry: Entry, done: Completion) {
+        let refused = {
+            let mut state = self.state.lock();
+            let bytes = entry.memory_bytes();
+            if state.closed {
+                StoreError::Closed
+            } else if state.pending_entries >= self.entries_max
+                // A lone entry is let through, or one larger than the limit could never be stored.
+                || (state.pending_entries > 0 && state.pending_bytes.saturating_add(bytes) > self.bytes_max)
+            {
+                Counters::add(&self.counters.overloaded, 1);
+                StoreError::Overloaded
+            } else {
+                state.pending_entries += 1;
+                state.pending_bytes += bytes;
+                state.work.entries.push(entry);
+                state.work.completions.push(done);
+                Counters::add(&self.counters.queued, 1);
+                let full = state.work.entries.len() >= self.group_entries_max;
+                if state.parked == Parked::Idle || (full && state.parked == Parked::Gathering) {
+                    self.unpark(&mut state);
+                }
+                return;
+            }
+        };
+        done(Err(refused));
+    }
+
+    pub(crate) fn lease(&self, org: &OrgId, upto: Position) {
+        let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
+        raise(&mut state.work.leases, org, upto);
+        state.fresh_leases = Fresh::Yes;
+        if state.parked == Parked::Idle {
+            self.unpark(&mut state);
+        }
+    }
+
+    pub(crate) fn wait_behind(&self, barrier: Barrier) {
+        let mut state = self.state.lock();
+        if state.closed {
+            drop(state);
+            let (Barrier::Flush(answer) | Barrier::Sweep(answer)) = barrier;
+            let _ = answer.send(Err(StoreError::Closed));
+            return;
+        }
+        let behind = state.work.entries.len();
+        state.work.barriers.push((behind, barrier));
+        self.unpark(&mut state);
+    }
+
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        self.unpark(&mut state);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().pending_entries
+    }
+
+    fn unpark(&self, state: &mut State) {
+        if state.parked != Parked::No {
+            state.parked = Parked::No;
+            self.wake.notify_one();
+        }
+    }
+
+    /// Waits for work and takes all there is. Work that nobody waits behind is left to gather until `not_before`;
+    /// without work it returns at `tick_at`. `into` has to be empty; its allocations are used for what comes next.
+    pub(crate) fn take(&self, not_before: Instant, tick_at: Instant, into: &mut Work) -> Taken {
+        debug_assert!(into.entries.is_empty() && into.barriers.is_empty() && into.leases.is_empty());
+        let mut state = self.state.lock();
+        loop {
+            let now = Instant::now();
+            let urgent = state.closed
+                || !state.work.barriers.is_empty()
+                || state.work.entries.len() >= self.group_entries_max;
+            let any = !state.work.entries.is_empty() || state.fresh_leases == Fresh::Yes;
+            let (parked, deadline) = match (urgent, any) {
+                (true, _) => break,
+                (false, true) if now >= not_before => break,
+                (false, true) => (Parked::Gathering, not_before),
+                (false, false) if now >= tick_at => break,
+                (false, false) => (Parked::Idle, tick_at),
+            };
+            state.parked = parked;
+            self.wake.wait_until(&mut state, deadline);
+            state.parked = Parked::No;
+        }
+        let any = !state.work.entries.is_empty()
+            || !state.work.barriers.is_empty()
+            || !state.work.leases.is_empty();
+        state.fresh_leases = Fresh::No;
+        mem::swap(&mut state.work, into);
+        match (any, state.closed) {
+            (true, _) => Taken::Work,
+            (false, true) => Taken::Closed,
+            (false, false) => Taken::Tick,
+        }
+    }
+
+    /// Makes room for as many entries: they have their completions.
+    pub(crate) fn completed(&self, entries: usize, bytes: usize) {
+        let mut state = self.state.lock();
+        state.pending_entries -= entries;
+        state.pending_bytes -= bytes;
+    }
+
+    /// Puts back leases whose group failed, for the next group or tick. Lost if the store is closing: then there
+    /// is no later group, and the disk that refused this one will not take another.
+    pub(crate) fn put_back(&self, leases: HashMap<OrgId, Position>) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            for (org, upto) in leases {
+                raise(&mut state.work.leases, &org, upto);
+            }
+        }
+    }
+}
+
+fn raise(leases: &mut HashMap<OrgId, Position>, org: &OrgId, upto: Position) {
+    match leases.get_mut(org) {
+        Some(lease) => *lease = upto.max(*lease),
+        None => {
+            leases.insert(org.clone(), upto);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The SQLite backend: one file, one thread that writes, some that read.
+//!
+//! The database is in write-ahead mode: readers and the writer do not wait for each other. Space that retention
+//! frees is used again, the file does not shrink.
+
+mod backend;
+mod cache;
+mod channels;
+mod checkpoint;
+mod database;
+mod group;
+mod history;
+mod page;
+mod reader;
+mod retention;
+mod row;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use antiphon_model::{OrgId, Position};
+use futures_util::future::BoxFuture;
+
+use self::backend::SqliteBackend;
+use self::checkpoint::Checkpoints;
+pub use self::database::{DATABASE_FILE, LOCK_FILE};
+use self::reader::Readers;
+use crate::queue::Queue;
+use crate::writer::Writer;
+use crate::{
+    Clock, Completion, Entry, Page, Query, Store, StoreError, StoreSettings, StoreStats, system_clock,
+};
+
+/// Keeps publications in a SQLite database. Dropping it closes it.
+pub struct SqliteStore {
+    readers: Readers,
+    writer: Writer,
+    path: PathBuf,
+    settings: StoreSettings,
+}
+
+impl SqliteStore {
+    /// Opens the store in a data directory, creating either if need be.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another server has it open, [`StoreError::NewerSchema`] if a newer version wrote it,
+    /// [`StoreError::ReadOnly`] if it cannot be written to, and all that a disk can have.
+    pub fn open(directory: &Path, settings: &StoreSettings) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_with_clock(directory, settings, system_clock())
+    }
+
+    /// Opens the store with a clock of the caller's, by which retention goes.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_with_clock(
+        directory: &Path,
+        settings: &StoreSettings,
+        clock: Clock,
+    ) -> Result<SqliteStore, StoreError> {
+        let lock = database::lock(directory)?;
+        let path = directory.join(DATABASE_FILE);
+        let mut connection = database::open_for_writing(&path, settings)?;
+        let run = database::begin_run(&connection)?;
+        let queue = Arc::new(Queue::new(settings));
+        let checkpoints = Checkpoints::spawn(&mut connection, &path, settings)?;
+        let readers = Readers::spawn(&path, settings, run)?;
+        let counters = queue.counters.clone();
+        let backend = SqliteBackend::new(connection, checkpoints, counters, settings, clock, run, lock);
+        let writer = Writer::spawn(settings, queue, backend)?;
+        Ok(SqliteStore { readers, writer, path, settings: settings.clone() })
+    }
+}
+
+impl Store for SqliteStore {
+    fn append(&self, entry: Entry, done: Completion) {
+        self.writer.append(entry, done);
+    }
+
+    fn read(&self, query: Query) -> BoxFuture<'static, Result<Page, StoreError>> {
+        self.readers.read(query)
+    }
+
+    fn flush(&self) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.writer.flush()
+    }
+
+    fn sweep(&self) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.writer.sweep()
+    }
+
+    fn position_floor(&self, org: &OrgId) -> Result<Position, StoreError> {
+        page::floor(&database::open_for_reading(&self.path, &self.settings)?, org)
+    }
+
+    fn lease_positions(&self, org: &OrgId, upto: Position) {
+        self.writer.queue.lease(org, upto);
+    }
+
+    fn queue_len(&self) -> usize {
+        self.writer.queue.len()
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.writer.queue.counters.snapshot()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.readers.close();
+        self.writer.close()
+    }
+}

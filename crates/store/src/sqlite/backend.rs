@@ -1,0 +1,140 @@
+//! What the writer thread does to the database.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use antiphon_model::{OrgId, Position};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::channels::Channels;
+use super::checkpoint::Checkpoints;
+use super::database::sqlite_error;
+use super::group::Group;
+use super::history::Histories;
+use super::retention::{Retention, Step};
+use super::row::clamp;
+use crate::stats::Counters;
+use crate::writer::{Backend, Outcomes, Progress};
+use crate::{Clock, Entry, StoreError, StoreSettings};
+
+pub(super) struct SqliteBackend {
+    connection: Connection,
+    channels: Channels,
+    histories: Histories,
+    retention: Retention,
+    checkpoints: Checkpoints,
+    counters: Arc<Counters>,
+    settings: StoreSettings,
+    clock: Clock,
+    run: i64,
+    /// Let go last, after the connection is closed.
+    _lock: File,
+}
+
+impl SqliteBackend {
+    pub(super) fn new(
+        connection: Connection,
+        checkpoints: Checkpoints,
+        counters: Arc<Counters>,
+        settings: &StoreSettings,
+        clock: Clock,
+        run: i64,
+        lock: File,
+    ) -> SqliteBackend {
+        SqliteBackend {
+            connection,
+            channels: Channels::new(settings.channel_cache),
+            histories: Histories::new(settings.channel_cache),
+            retention: Retention::default(),
+            checkpoints,
+            counters,
+            settings: settings.clone(),
+            clock,
+            run,
+            _lock: lock,
+        }
+    }
+
+    fn write(&mut self, entries: &[Entry], leases: &HashMap<OrgId, Position>) -> rusqlite::Result<Outcomes> {
+        let transaction = begin(&self.connection)?;
+        let keep = (self.settings.idempotency_keep().as_nanos() / 100) as u64;
+        let group = Group::new(&self.connection, &mut self.channels, &mut self.histories, self.run, keep)?;
+        let outcomes = group.write(entries, leases)?;
+        transaction.commit()?;
+        Ok(outcomes)
+    }
+
+    fn remove(&mut self, deadline: Instant) -> rusqlite::Result<Progress> {
+        let transaction = begin(&self.connection)?;
+        let now = (self.clock)();
+        let forget = now.earlier_by(self.settings.forget_channel_after());
+        let mut removed = 0;
+        let progress = loop {
+            match self.retention.step(&self.connection, &mut self.histories, clamp(now.0), clamp(forget.0))? {
+                Step::Nothing => break Progress::Done,
+                Step::Removed(rows) => removed += rows,
+                Step::Forgot => {
+                    self.channels.clear();
+                    self.histories.clear();
+                }
+            }
+            if Instant::now() >= deadline {
+                break Progress::More;
+            }
+        };
+        transaction.commit()?;
+        Counters::add(&self.counters.removed, removed as usize);
+        Ok(progress)
+    }
+
+    /// Rows that a transaction made and then took back must not be remembered.
+    fn forget(&mut self, error: rusqlite::Error) -> StoreError {
+        self.channels.clear();
+        self.histories.clear();
+        sqlite_error(error)
+    }
+}
+
+/// Begins a transaction that is rolled back when dropped.
+fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+}
+
+impl Backend for SqliteBackend {
+    fn commit(
+        &mut self,
+        entries: &[Entry],
+        leases: &HashMap<OrgId, Position>,
+    ) -> Result<Outcomes, StoreError> {
+        let outcomes = self.write(entries, leases).map_err(|error| self.forget(error));
+        match &outcomes {
+            Ok(_) => self.checkpoints.after_commit(&self.connection),
+            Err(StoreError::DiskFull) => self.checkpoints.when_full(&self.connection),
+            Err(_) => {}
+        }
+        outcomes
+    }
+
+    fn begin_pass(&mut self) {
+        self.retention.begin_pass();
+        self.histories.begin_pass();
+    }
+
+    fn retain(&mut self, budget: Duration) -> Result<Progress, StoreError> {
+        if !self.retention.is_due() && !self.histories.is_due() {
+            return Ok(Progress::Done);
+        }
+        let progress = self.remove(Instant::now() + budget).map_err(|error| self.forget(error))?;
+        self.checkpoints.after_commit(&self.connection);
+        Ok(progress)
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        self.checkpoints.close();
+        self.connection
+            .pragma_update_and_check(None, "wal_checkpoint", "truncate", |_| Ok(()))
+            .map_err(sqlite_error)
+    }
+}

@@ -1,0 +1,177 @@
+//! The file: how it is locked, opened, brought to the present schema, and what its errors mean.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::{Durability, StoreError, StoreSettings};
+
+/// The database within the data directory; SQLite puts `-wal` and `-shm` files beside it.
+pub const DATABASE_FILE: &str = "antiphon.db";
+/// The file within the data directory that a running server holds locked.
+pub const LOCK_FILE: &str = "antiphon.lock";
+
+/// Number `n` brings a database of `user_version` `n` to `n + 1`. Never changed once released, only added to.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/001_initial.sql")];
+
+/// Marks a SQLite file as ours: "Anti" in ASCII.
+const APPLICATION_ID: i64 = 0x416e_7469;
+
+pub(super) const PAGE_BYTES: u64 = 4096;
+
+/// Takes the data directory for this process, creating it if need be. It is let go when the file is dropped.
+pub(super) fn lock(directory: &Path) -> Result<File, StoreError> {
+    fs::create_dir_all(directory).map_err(|error| io_error(directory, &error))?;
+    let path = directory.join(LOCK_FILE);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| io_error(&path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Err(TryLockError::Error(error)) => Err(io_error(&path, &error)),
+    }
+}
+
+/// Opens the database for writing, creating and migrating it if need be.
+pub(super) fn open_for_writing(path: &Path, settings: &StoreSettings) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(path).map_err(sqlite_error)?;
+    prepare(&mut connection, settings).map_err(sqlite_error)?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection, settings: &StoreSettings) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_millis(settings.busy_timeout_millis))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "page_size", PAGE_BYTES as i64)?;
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    let synchronous = match settings.durability {
+        Durability::Process => "normal",
+        Durability::Power => "full",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    // Checkpoints are run by hand, see checkpoint.rs.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    connection
+        .pragma_update_and_check(None, "journal_size_limit", settings.wal_bytes_max as i64, |_| Ok(()))?;
+    connection.pragma_update(None, "cache_size", -(settings.page_cache_bytes as i64 / 1024))?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    // Ids of other tables are checked by how they are come by; looking them up again for each row costs.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let pages_max = match settings.database_bytes_max {
+        0 => i64::from(u32::MAX - 1),
+        bytes => (bytes / PAGE_BYTES).clamp(1, u64::from(u32::MAX - 1)) as i64,
+    };
+    connection.pragma_update_and_check(None, "max_page_count", pages_max, |_| Ok(()))
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite_error)?;
+    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let found = pragma("user_version").map_err(sqlite_error)?;
+    let application = pragma("application_id").map_err(sqlite_error)?;
+    let tables: i64 = transaction
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(sqlite_error)?;
+    if tables > 0 && application != APPLICATION_ID {
+        return Err(StoreError::Corrupt("it belongs to another application".into()));
+    }
+    if !(0..=known).contains(&found) {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    let pending = &MIGRATIONS[found as usize..];
+    if !pending.is_empty() {
+        apply(&transaction, pending).map_err(sqlite_error)?;
+    }
+    transaction.commit().map_err(sqlite_error)
+}
+
+fn apply(transaction: &Transaction<'_>, migrations: &[&str]) -> rusqlite::Result<()> {
+    for migration in migrations {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)
+}
+
+/// Opens the database for reading only.
+pub(super) fn open_for_reading(path: &Path, settings: &StoreSettings) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_millis(settings.busy_timeout_millis))?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "cache_size", -(settings.page_cache_bytes as i64 / 8 / 1024))?;
+        Ok(connection)
+    };
+    open().map_err(sqlite_error)
+}
+
+/// Counts this opening and gives its number.
+pub(super) fn begin_run(connection: &Connection) -> Result<i64, StoreError> {
+    connection
+        .query_row("UPDATE server SET run = run + 1 RETURNING run", [], |row| row.get(0))
+        .map_err(sqlite_error)
+}
+
+fn io_error(path: &Path, error: &io::Error) -> StoreError {
+    let text = format!("{}: {error}", path.display()).into();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly(text),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
+        _ => StoreError::Io(text),
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+pub(super) fn sqlite_error(error: rusqlite::Error) -> StoreError {
+    let text = || error.to_string().into();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::DiskFull,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
+            StoreError::Locked
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly(text()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(text()),
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::Io(text()),
+        _ => StoreError::Internal(text()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_database_is_brought_to_the_present_schema_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DATABASE_FILE);
+        for run in 1..4 {
+            let connection = open_for_writing(&path, &StoreSettings::default()).unwrap();
+            assert_eq!(begin_run(&connection), Ok(run));
+        }
+    }
+
+    #[test]
+    fn files_of_others_are_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DATABASE_FILE);
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
+        let opened = open_for_writing(&path, &StoreSettings::default());
+        assert!(matches!(opened, Err(StoreError::Corrupt(_))), "{opened:?}");
+
+        fs::write(&path, "no database at all, but long enough to be taken for the header of one: ".repeat(9))
+            .unwrap();
+        let opened = open_for_writing(&path, &StoreSettings::default());
+        assert!(matches!(opened, Err(StoreError::Corrupt(_))), "{opened:?}");
+    }
+}

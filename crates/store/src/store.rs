@@ -1,0 +1,199 @@
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use antiphon_model::{ChannelId, OrgId, Position, Publication, Timestamp};
+use futures_util::future::BoxFuture;
+
+use crate::{StoreError, StoreStats};
+
+/// Where stored publications live.
+pub trait Store: Send + Sync + 'static {
+    /// Queues an entry and returns at once; entries are committed in the order queued.
+    ///
+    /// `done` is called exactly once: from the store's thread, in the order queued, after the commit of the
+    /// entry's group or its failure. When the queue is over its limit (`queue_entries_max`, `queue_bytes_max`) or
+    /// the store is closed, it is called at once, **on the calling thread**. It should be short: the next group
+    /// waits for it. If it panics, the panic is logged and goes no further.
+    fn append(&self, entry: Entry, done: Completion);
+
+    /// Reads publications of one channel, oldest first. The future may be dropped.
+    ///
+    /// Sees everything whose completion was called before. Does not see what is not committed.
+    ///
+    /// # Errors
+    /// Too many reads wait, the store is closed, or the disk fails.
+    fn read(&self, query: Query) -> BoxFuture<'static, Result<Page, StoreError>>;
+
+    /// Resolves when everything appended or leased before the call is committed, or has failed.
+    ///
+    /// # Errors
+    /// The store is closed.
+    fn flush(&self) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Resolves when retention has removed all that was due at the call: what had expired by the store's clock
+    /// and what is beyond its channel's `keep`. It runs by itself; this is for those who want to see the end of it.
+    ///
+    /// # Errors
+    /// The store is closed, or removing failed.
+    fn sweep(&self) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// The highest position `org` may have given out: no lower than its lease and than any publication ever stored,
+    /// [`Position::ZERO`] for an unknown org. Blocks; meant for the start of the process.
+    ///
+    /// # Errors
+    /// The disk fails.
+    fn position_floor(&self, org: &OrgId) -> Result<Position, StoreError>;
+
+    /// Says that `org` may give out positions up to `upto`, so that after a crash none is given twice.
+    ///
+    /// Goes into the next group, or one after it if that fails; [`Store::flush`] waits for it. Never lowers.
+    fn lease_positions(&self, org: &OrgId, upto: Position);
+
+    /// How many entries wait for their completion.
+    fn queue_len(&self) -> usize;
+
+    /// What the store has done so far.
+    fn stats(&self) -> StoreStats;
+
+    /// Commits what is queued and closes: whatever comes later fails with [`StoreError::Closed`]. Blocks. A second
+    /// call does nothing. Called by a completion it only marks the store as closed.
+    ///
+    /// # Errors
+    /// The database could not be closed in good order. What was acknowledged is safe all the same.
+    fn close(&self) -> Result<(), StoreError>;
+}
+
+/// What is called when it is known what became of an entry.
+pub type Completion = Box<dyn FnOnce(Result<Committed, StoreError>) + Send>;
+
+/// The wall clock by which a store's retention goes.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The clock of the operating system.
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp((since_epoch.as_nanos() / 100) as u64)
+    })
+}
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It was written.
+    Stored,
+    /// Its idempotency key was seen before; nothing was written.
+    Duplicate {
+        /// Where the publication stands that was stored with the key.
+        position: Position,
+    },
+}
+
+/// A publication to store.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Whose it is.
+    pub org: OrgId,
+    /// The publication. Its session to leave out is restored only by reads of the same process.
+    pub publication: Arc<Publication>,
+    /// A second entry with the same key, org, channel and publisher within `idempotency_keep_secs`, counted by
+    /// positions, is a [`Committed::Duplicate`].
+    pub idempotency_key: Option<Box<str>>,
+    /// When it is no longer to be shown. None: kept until `keep` pushes it out.
+    pub expires: Option<Timestamp>,
+    /// How many publications the channel's history holds; the newest entry's word counts. Applied soon after, not
+    /// at once: reads may show some more. None: as many as do not expire.
+    pub keep: Option<u64>,
+}
+
+impl Entry {
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.publication.memory_bytes() + self.idempotency_key.as_ref().map_or(0, |key| key.len())
+    }
+}
+
+/// A channel among those of all orgs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ChannelKey {
+    pub(crate) org: OrgId,
+    pub(crate) channel: Arc<ChannelId>,
+}
+
+impl ChannelKey {
+    pub(crate) fn of(entry: &Entry) -> ChannelKey {
+        ChannelKey { org: entry.org.clone(), channel: entry.publication.channel.clone() }
+    }
+}
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Whose channel.
+    pub org: OrgId,
+    /// Which channel.
+    pub channel: Arc<ChannelId>,
+    /// Which of its publications.
+    pub range: Range,
+    /// How many at most; a page may be shorter (`page_entries_max`, `page_bytes_max`) and says so by `more`.
+    pub limit: usize,
+    /// Publications that expire at or before this are not shown.
+    pub now: Timestamp,
+}
+
+/// Which publications of a channel. Whatever the range, the answer is oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// The oldest `limit` after this position.
+    After(Position),
+    /// The oldest `limit` after one position and not after another.
+    AfterUntil {
+        /// Exclusive.
+        after: Position,
+        /// Inclusive.
+        until: Position,
+    },
+    /// The newest `limit`.
+    Newest,
+    /// The newest `limit` strictly before this position.
+    Before(Position),
+}
+
+impl Range {
+    /// The first and last position in the range; empty if the first is the greater.
+    pub(crate) fn bounds(self) -> (u64, u64) {
+        match self {
+            Range::After(after) => (after.0.saturating_add(1), u64::MAX),
+            Range::AfterUntil { after, until } => (after.0.saturating_add(1), until.0),
+            Range::Newest => (0, u64::MAX),
+            Range::Before(Position(0)) => (1, 0),
+            Range::Before(before) => (0, before.0 - 1),
+        }
+    }
+
+    pub(crate) fn end(self) -> End {
+        match self {
+            Range::After(_) | Range::AfterUntil { .. } => End::Oldest,
+            Range::Newest | Range::Before(_) => End::Newest,
+        }
+    }
+}
+
+/// The end of a range from which a page is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Oldest,
+    Newest,
+}
+
+/// An answer to a [`Query`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Oldest first.
+    pub publications: Vec<Arc<Publication>>,
+    /// Whether the range has more: newer ones than the last for ranges that begin at a position, older ones than
+    /// the first for the others.
+    pub more: bool,
+    /// Everything of the channel up to here was removed or has expired: who asks from before it has a gap.
+    /// [`Position::ZERO`] if nothing was.
+    pub trimmed_to: Position,
+}

@@ -1,0 +1,113 @@
+//! `kill -9`: this program starts itself, lets that append, and kills it.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Stdio};
+use std::sync::Arc;
+
+use antiphon_model::Position;
+use antiphon_store::{Committed, Entry, Range, SqliteStore, Store, StoreSettings};
+
+use crate::fixture::{Fixture, append, channel, org, plain, read};
+
+const DIRECTORY: &str = "ANTIPHON_STORE_TEST_DIRECTORY";
+
+/// One test of this program in a process of its own, which is told a directory.
+pub(crate) struct Child(Command);
+
+impl Child {
+    pub(crate) fn new(test: &str, directory: &Path) -> Child {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args([test, "--exact", "--nocapture"]).env(DIRECTORY, directory);
+        Child(command)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn spawn_as_nobody(mut self) -> io::Result<process::Child> {
+        use std::os::unix::process::CommandExt;
+        self.0.uid(65_534).gid(65_534).spawn()
+    }
+
+    fn spawn(mut self) -> process::Child {
+        self.0.stdout(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+/// The directory, in the child.
+pub(crate) fn run_as_child() -> Option<PathBuf> {
+    std::env::var_os(DIRECTORY).map(PathBuf::from)
+}
+
+fn with_key(position: u64) -> Entry {
+    Entry { idempotency_key: Some(position.to_string().into()), ..plain(&channel("room"), position) }
+}
+
+/// Appends for ever and writes a line for each position that was acknowledged.
+fn append_until_killed(directory: &Path) {
+    let settings = StoreSettings { wal_bytes_max: 1 << 20, ..StoreSettings::default() };
+    let store = SqliteStore::open(directory, &settings).unwrap();
+    let first = store.position_floor(&org()).unwrap().0 + 1;
+    for position in first.. {
+        while store.queue_len() > 5_000 {
+            std::thread::yield_now();
+        }
+        let done = move |outcome| {
+            assert_eq!(outcome, Ok(Committed::Stored));
+            // The parent is gone, or this process soon will be.
+            let _ = io::stdout().write_all(format!("acknowledged {position}\n").as_bytes());
+        };
+        store.append(with_key(position), Box::new(done));
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    if let Some(directory) = run_as_child() {
+        return append_until_killed(&directory);
+    }
+    let fixture = Fixture::sqlite();
+    let mut acknowledged = 0;
+    for lines_before_kill in [1, 5_000, 20_000] {
+        let mut child =
+            Child::new("crash::what_was_acknowledged_survives_a_kill", fixture.directory()).spawn();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut seen = 0;
+        for line in lines {
+            // The kill may cut the last line short, but a short number is a smaller one.
+            if let Some(position) = line.unwrap().strip_prefix("acknowledged ") {
+                acknowledged = acknowledged.max(position.parse().unwrap_or(0));
+                seen += 1;
+            }
+            if seen == lines_before_kill {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(seen >= lines_before_kill);
+        check(&fixture, acknowledged);
+    }
+}
+
+fn check(fixture: &Fixture, acknowledged: u64) {
+    let store: Arc<dyn Store> = fixture.open();
+    let mut since = 0;
+    loop {
+        let page = read(&store, &channel("room"), Range::After(Position(since)));
+        for publication in &page.publications {
+            assert_eq!(publication.position.0, since + 1);
+            since += 1;
+        }
+        if !page.more {
+            break;
+        }
+    }
+    assert!(since >= acknowledged, "{acknowledged} was acknowledged, the store ends at {since}");
+    assert_eq!(store.position_floor(&org()), Ok(Position(since)));
+    let retried = with_key(acknowledged);
+    let moved = Arc::new(antiphon_model::Publication {
+        position: Position(since + 1),
+        ..antiphon_model::Publication::clone(&retried.publication)
+    });
+    let duplicate = Committed::Duplicate { position: Position(acknowledged) };
+    assert_eq!(append(&store, Entry { publication: moved, ..retried }), Ok(duplicate));
+}

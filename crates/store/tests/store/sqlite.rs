@@ -1,0 +1,248 @@
+//! What can happen to a database on a disk.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use antiphon_model::{Draft, IdentityKind, Payload, Position, SessionId, Timestamp};
+use antiphon_store::{
+    Committed, DATABASE_FILE, Durability, Entry, Range, SqliteStore, Store, StoreError, StoreSettings,
+};
+use rusqlite::Connection;
+
+use crate::fixture::{
+    Fixture, append, append_and_forget, channel, entry, everything, json, org, plain, positions, read, wait,
+};
+
+fn raw(fixture: &Fixture) -> Connection {
+    Connection::open(fixture.directory().join(DATABASE_FILE)).unwrap()
+}
+
+#[test]
+fn everything_is_there_after_reopening() {
+    let fixture = Fixture::sqlite();
+    let room = channel("room");
+    let settings = StoreSettings { durability: Durability::Power, ..StoreSettings::default() };
+    let with_key = |position| {
+        let mut draft = Draft::new(room.clone(), Payload::Json(json("1")));
+        draft.publisher = Some(Arc::new(antiphon_model::Identity::new(IdentityKind::User, "alice")));
+        Entry { idempotency_key: Some("k".into()), keep: Some(3), ..entry(draft.at(Position(position))) }
+    };
+    let store = fixture.open_with(&settings);
+    for n in 1..=5 {
+        append(&store, Entry { keep: Some(3), ..plain(&room, n) }).unwrap();
+    }
+    append(&store, with_key(6)).unwrap();
+    store.lease_positions(&org(), Position(1_000));
+    wait(store.sweep()).unwrap();
+    drop(store);
+
+    let store = fixture.open();
+    let page = read(&store, &room, everything());
+    assert_eq!((positions(&page), page.trimmed_to), (vec![4, 5, 6], Position(3)));
+    assert_eq!(store.position_floor(&org()), Ok(Position(1_000)));
+    let duplicate = Committed::Duplicate { position: Position(6) };
+    assert_eq!(append(&store, with_key(1_001)), Ok(duplicate));
+    append(&store, Entry { keep: Some(3), ..plain(&room, 1_002) }).unwrap();
+    wait(store.sweep()).unwrap();
+    assert_eq!(positions(&read(&store, &room, everything())), [5, 6, 1_002]);
+}
+
+#[test]
+fn the_session_to_leave_out_is_forgotten_with_its_process() {
+    let fixture = Fixture::sqlite();
+    let room = channel("room");
+    let mut publication = Draft::new(room.clone(), Payload::Json(json("1"))).at(Position(1));
+    publication.except = Some(SessionId(42));
+    let store = fixture.open();
+    append(&store, entry(publication)).unwrap();
+    let except = |store: &Arc<dyn Store>| read(store, &room, everything()).publications[0].except;
+    assert_eq!(except(&store), Some(SessionId(42)));
+    drop(store);
+    assert_eq!(except(&fixture.open()), None);
+}
+
+#[test]
+fn two_servers_cannot_share_a_directory() {
+    let fixture = Fixture::sqlite();
+    let first = fixture.open();
+    let open = || fixture.try_open(&StoreSettings::default()).map(drop);
+    assert_eq!(open(), Err(StoreError::InUse));
+    first.close().unwrap();
+    assert_eq!(open(), Ok(()));
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    let fixture = Fixture::sqlite();
+    drop(fixture.open());
+    raw(&fixture).pragma_update(None, "user_version", 99).unwrap();
+    let opened = fixture.try_open(&StoreSettings::default()).map(drop);
+    assert_eq!(opened, Err(StoreError::NewerSchema { found: 99, known: 1 }));
+    raw(&fixture).pragma_update(None, "user_version", 1).unwrap();
+    fixture.open();
+}
+
+#[test]
+fn a_locked_database_fails_the_group_and_no_more() {
+    let fixture = Fixture::sqlite();
+    let settings = StoreSettings { busy_timeout_millis: 20, ..StoreSettings::default() };
+    let store = fixture.open_with(&settings);
+    let room = channel("room");
+    append(&store, plain(&room, 1)).unwrap();
+    let other = raw(&fixture);
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    store.lease_positions(&org(), Position(500));
+    assert_eq!(append(&store, plain(&channel("new"), 2)), Err(StoreError::Locked));
+    assert_eq!(wait(store.sweep()), Err(StoreError::Locked));
+    assert_eq!(positions(&read(&store, &room, everything())), [1]);
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(append(&store, plain(&channel("new"), 3)), Ok(Committed::Stored));
+    assert_eq!(positions(&read(&store, &channel("new"), everything())), [3]);
+    // The lease went with the next group.
+    assert_eq!(store.position_floor(&org()), Ok(Position(500)));
+    assert!(store.stats().failed_groups >= 1);
+    assert_eq!(wait(store.sweep()), Ok(()));
+}
+
+#[test]
+fn a_full_database_refuses_until_there_is_room_again() {
+    let fixture = Fixture::sqlite();
+    let settings = StoreSettings { database_bytes_max: 300_000, ..StoreSettings::default() };
+    let store = fixture.open_with(&settings);
+    fills_up_and_recovers(&fixture, &store, |fixture, store| {
+        fixture.set_now(1_000);
+        wait(store.sweep()).unwrap();
+    });
+    assert!(fs::metadata(fixture.directory().join(DATABASE_FILE)).unwrap().len() <= 300_000);
+}
+
+fn fills_up_and_recovers(
+    fixture: &Fixture,
+    store: &Arc<dyn Store>,
+    make_room: fn(&Fixture, &Arc<dyn Store>),
+) {
+    let room = channel("room");
+    let large = |position| {
+        let payload = Payload::Binary(vec![7; 5_000].into());
+        let entry = entry(Draft::new(room.clone(), payload).at(Position(position)));
+        Entry { expires: Some(Timestamp(1_000)), idempotency_key: Some(position.to_string().into()), ..entry }
+    };
+    let mut stored = Vec::new();
+    let refused = (1..).find(|position| match append(store, large(*position)) {
+        Ok(_) => {
+            stored.push(*position);
+            false
+        }
+        Err(error) => {
+            assert_eq!(error, StoreError::DiskFull);
+            true
+        }
+    });
+    let refused = refused.unwrap();
+    // The row of this channel is made and then taken back with its group.
+    let late = channel("late");
+    let for_late = || {
+        let payload = Payload::Binary(vec![7; 50_000].into());
+        entry(Draft::new(late.clone(), payload).at(Position(refused + 1)))
+    };
+    assert_eq!(append(store, for_late()), Err(StoreError::DiskFull));
+    assert!(stored.len() > 20, "{} were stored", stored.len());
+    assert_eq!(positions(&read(store, &room, everything())), stored);
+    make_room(fixture, store);
+    assert_eq!(append(store, large(refused)), Ok(Committed::Stored), "the key of what failed is not taken");
+    let newest = read(store, &room, Range::Newest);
+    assert_eq!(positions(&newest).last(), Some(&refused));
+    assert_eq!(append(store, for_late()), Ok(Committed::Stored));
+    assert_eq!(positions(&read(store, &late, everything())), [refused + 1]);
+}
+
+/// Needs a small file system of its own: `ANTIPHON_SMALL_DISK=<its directory>`, of 3 MiB.
+#[test]
+#[ignore = "needs a small file system, see its comment"]
+fn a_full_disk_refuses_until_there_is_room_again() {
+    let disk = std::env::var_os("ANTIPHON_SMALL_DISK").expect("ANTIPHON_SMALL_DISK is set");
+    let ballast = Path::new(&disk).join("ballast");
+    fs::write(&ballast, vec![0; 3 << 19]).unwrap();
+    let directory = tempfile::tempdir_in(&disk).unwrap();
+    let fixture = Fixture { backend: crate::fixture::Backend::Sqlite(directory), ..Fixture::memory() };
+    let store = fixture.open();
+    fills_up_and_recovers(&fixture, &store, |_, _| {
+        fs::remove_file(Path::new(&std::env::var_os("ANTIPHON_SMALL_DISK").unwrap()).join("ballast"))
+            .unwrap();
+    });
+    let room = channel("room");
+    let before = positions(&read(&store, &room, everything()));
+    store.close().unwrap();
+    assert_eq!(positions(&read(&fixture.open(), &room, everything())), before);
+}
+
+#[test]
+fn the_log_is_merged_while_writing_goes_on() {
+    let fixture = Fixture::sqlite();
+    let settings = StoreSettings { wal_bytes_max: 1 << 20, ..StoreSettings::default() };
+    let store = fixture.open_with(&settings);
+    let room = channel("room");
+    for n in 1..=400 {
+        let payload = Payload::Binary(vec![1; 50_000].into());
+        append_and_forget(&store, entry(Draft::new(room.clone(), payload).at(Position(n))));
+        if n % 10 == 0 {
+            wait(store.flush()).unwrap();
+        }
+    }
+    let log = fs::metadata(fixture.directory().join(format!("{DATABASE_FILE}-wal"))).unwrap().len();
+    assert!(log < 10 << 20, "20 MB were written, and the log has {log} bytes");
+    drop(store);
+    assert!(!fixture.directory().join(format!("{DATABASE_FILE}-wal")).exists(), "closing merges all of it");
+}
+
+#[test]
+fn a_damaged_database_is_said_to_be_damaged() {
+    let fixture = Fixture::sqlite();
+    drop(fixture.open());
+    fs::write(fixture.directory().join(DATABASE_FILE), "not at all a database ".repeat(1_000)).unwrap();
+    let opened = fixture.try_open(&StoreSettings::default()).map(drop);
+    assert!(matches!(opened, Err(StoreError::Corrupt(_))), "{opened:?}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let opened = SqliteStore::open(&file.join("below"), &StoreSettings::default()).map(drop);
+    assert!(matches!(opened, Err(StoreError::Io(_))), "{opened:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_directory_is_said_to_be_so() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::crash::{Child, run_as_child};
+
+    const NAME: &str = "sqlite::a_read_only_directory_is_said_to_be_so";
+    let check = |directory: &Path| {
+        let opened = SqliteStore::open(directory, &StoreSettings::default()).map(drop);
+        assert!(matches!(opened, Err(StoreError::ReadOnly(_))), "{opened:?}");
+    };
+    if let Some(directory) = run_as_child() {
+        return check(&directory);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let set = |mode| fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+    set(0o555);
+    // Permissions do not bind root, so root has somebody else try.
+    if fs::write(directory.path().join("probe"), "").is_ok() {
+        fs::remove_file(directory.path().join("probe")).unwrap();
+        let status =
+            Child::new(NAME, directory.path()).spawn_as_nobody().map(|mut child| child.wait().unwrap());
+        match status {
+            Ok(status) => assert!(status.success()),
+            Err(error) => eprintln!("not checked: this program cannot be run by another user: {error}"),
+        }
+    } else {
+        check(directory.path());
+    }
+    set(0o755);
+}
