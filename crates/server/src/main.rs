@@ -1,2 +1,3 @@
 //! stub
+mod config;
 fn main() {}

@@ -120,7 +120,7 @@ fn a_full_database_refuses_until_there_is_room_again() {
 fn fills_up_and_recovers(
     fixture: &Fixture,
     store: &Arc<dyn Store>,
-    make_room: fn(&Fixture, &Arc<dyn Store>),
+    make_room: impl Fn(&Fixture, &Arc<dyn Store>),
 ) {
     let room = channel("room");
     let large = |position| {
@@ -157,20 +157,41 @@ fn fills_up_and_recovers(
     assert_eq!(positions(&read(store, &late, everything())), [refused + 1]);
 }
 
-/// Needs a small file system of its own: `ANTIPHON_SMALL_DISK=<its directory>`, of 3 MiB.
+/// A file system of 3 MiB, for as long as this lives.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// None where this process may not mount one.
+    fn mount() -> Option<SmallDisk> {
+        let directory = tempfile::tempdir().unwrap();
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"])
+            .arg(directory.path())
+            .output()
+            .ok()?;
+        mount.status.success().then_some(SmallDisk(directory))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmount = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+        assert!(unmount.is_ok_and(|status| status.success()), "{:?} stays mounted", self.0);
+    }
+}
+
 #[test]
-#[ignore = "needs a small file system, see its comment"]
 fn a_full_disk_refuses_until_there_is_room_again() {
-    let disk = std::env::var_os("ANTIPHON_SMALL_DISK").expect("ANTIPHON_SMALL_DISK is set");
-    let ballast = Path::new(&disk).join("ballast");
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("not run: only root can mount the small file system that this needs");
+        return;
+    };
+    let ballast = disk.0.path().join("ballast");
     fs::write(&ballast, vec![0; 3 << 19]).unwrap();
-    let directory = tempfile::tempdir_in(&disk).unwrap();
+    let directory = tempfile::tempdir_in(disk.0.path()).unwrap();
     let fixture = Fixture { backend: crate::fixture::Backend::Sqlite(directory), ..Fixture::memory() };
     let store = fixture.open();
-    fills_up_and_recovers(&fixture, &store, |_, _| {
-        fs::remove_file(Path::new(&std::env::var_os("ANTIPHON_SMALL_DISK").unwrap()).join("ballast"))
-            .unwrap();
-    });
+    fills_up_and_recovers(&fixture, &store, |_, _| fs::remove_file(&ballast).unwrap());
     let room = channel("room");
     let before = positions(&read(&store, &room, everything()));
     store.close().unwrap();
