@@ -23,6 +23,7 @@ mod settings;
 #[cfg(test)]
 mod testing;
 mod upgrade;
+mod v1;
 mod wire;
 
 pub use assets::Asset;

@@ -1,0 +1,227 @@
+use std::borrow::Cow;
+use std::time::Duration;
+
+use antiphon_access::Permission;
+use antiphon_model::{ChannelFlags, ChannelId, Position};
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// What sort of problem: decides type, title and status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProblemKind {
+    InvalidParameter,
+    InvalidBody,
+    Unauthorized,
+    NotPermitted,
+    OriginRefused,
+    HostRefused,
+    NotFound,
+    NobodyCollects,
+    MethodNotAllowed,
+    NotAcceptable,
+    BodyTimeout,
+    Conflict,
+    TooLarge,
+    UnsupportedMediaType,
+    TooManyRequests,
+    Overloaded,
+    Unavailable,
+    Closing,
+    StorageFull,
+}
+
+impl ProblemKind {
+    fn parts(self) -> (&'static str, &'static str, StatusCode) {
+        use ProblemKind as Kind;
+        match self {
+            Kind::InvalidParameter => ("invalid-parameter", "Invalid parameter", StatusCode::BAD_REQUEST),
+            Kind::InvalidBody => ("invalid-body", "Invalid body", StatusCode::BAD_REQUEST),
+            Kind::Unauthorized => ("unauthorized", "Credential needed", StatusCode::UNAUTHORIZED),
+            Kind::NotPermitted => ("not-permitted", "Not permitted", StatusCode::FORBIDDEN),
+            Kind::OriginRefused => ("origin-refused", "Origin not allowed", StatusCode::FORBIDDEN),
+            Kind::HostRefused => ("host-refused", "Host not answered", StatusCode::FORBIDDEN),
+            Kind::NotFound => ("not-found", "Not found", StatusCode::NOT_FOUND),
+            Kind::NobodyCollects => ("nobody-collects", "Nobody collects replies", StatusCode::NOT_FOUND),
+            Kind::MethodNotAllowed => {
+                ("method-not-allowed", "Method not allowed", StatusCode::METHOD_NOT_ALLOWED)
+            }
+            Kind::NotAcceptable => ("not-acceptable", "Not acceptable", StatusCode::NOT_ACCEPTABLE),
+            Kind::BodyTimeout => ("body-timeout", "The body took too long", StatusCode::REQUEST_TIMEOUT),
+            Kind::Conflict => ("conflict", "Not possible in this state", StatusCode::CONFLICT),
+            Kind::TooLarge => ("too-large", "Too large", StatusCode::PAYLOAD_TOO_LARGE),
+            Kind::UnsupportedMediaType => {
+                ("unsupported-media-type", "Unsupported media type", StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            }
+            Kind::TooManyRequests => ("rate-limited", "Too many requests", StatusCode::TOO_MANY_REQUESTS),
+            Kind::Overloaded => ("overloaded", "At a limit", StatusCode::SERVICE_UNAVAILABLE),
+            Kind::Unavailable => ("unavailable", "Store not available", StatusCode::SERVICE_UNAVAILABLE),
+            Kind::Closing => ("closing", "Stopping", StatusCode::SERVICE_UNAVAILABLE),
+            Kind::StorageFull => ("storage-full", "Storage full", StatusCode::INSUFFICIENT_STORAGE),
+        }
+    }
+}
+
+/// What went wrong, for programs and for people (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(crate) struct Problem {
+    /// What sort of problem it is: `urn:antiphon:problem:` and a word that stays the same.
+    #[serde(rename = "type")]
+    #[schema(format = "uri", example = "urn:antiphon:problem:invalid-parameter")]
+    kind: String,
+    /// The sort in words.
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What happened, and what to do about it.
+    detail: Cow<'static, str>,
+    /// The parameter, query or header, that is not what it has to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<Cow<'static, str>>,
+    /// The channel that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Box<str>>,
+    /// Set if that is a system channel.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    system: bool,
+    /// Set if that is a consumer channel.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    consumer: bool,
+    /// The permission that is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    permission: Option<Permission>,
+    /// Where a publication stands that was delivered but not stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    position: Option<Position>,
+    #[serde(skip)]
+    retry_after: Option<Duration>,
+    #[serde(skip)]
+    allow: Option<&'static str>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Problem {
+    pub(crate) fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Problem {
+        let (slug, title, status) = kind.parts();
+        Problem {
+            kind: format!("urn:antiphon:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            parameter: None,
+            channel: None,
+            system: false,
+            consumer: false,
+            permission: None,
+            position: None,
+            retry_after: None,
+            allow: None,
+        }
+    }
+
+    /// The method is none of `allow`, as the header is written.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Problem {
+        let detail = format!("this takes {allow}");
+        Problem { allow: Some(allow), ..Problem::new(ProblemKind::MethodNotAllowed, detail) }
+    }
+
+    pub(crate) fn with_parameter(self, name: impl Into<Cow<'static, str>>) -> Problem {
+        Problem { parameter: Some(name.into()), ..self }
+    }
+
+    pub(crate) fn with_channel(self, channel: &ChannelId) -> Problem {
+        Problem {
+            channel: Some(channel.name().into()),
+            system: channel.flags().contains(ChannelFlags::SYSTEM),
+            consumer: channel.flags().contains(ChannelFlags::CONSUMER),
+            ..self
+        }
+    }
+
+    pub(crate) fn with_permission(self, permission: Permission) -> Problem {
+        Problem { permission: Some(permission), ..self }
+    }
+
+    pub(crate) fn with_position(self, position: Position) -> Problem {
+        Problem { position: Some(position), ..self }
+    }
+
+    pub(crate) fn with_retry_after(self, retry_after: Duration) -> Problem {
+        Problem { retry_after: Some(retry_after), ..self }
+    }
+
+    /// Its HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The document.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        // Strings and numbers are always serializable.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The answer: the document, and the headers that belong to its status.
+    pub(crate) fn into_response(self) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(self.to_json()));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(after) = self.retry_after {
+            // Whole seconds, and never "at once".
+            let secs = after.as_millis().div_ceil(1000).max(1);
+            headers.insert(RETRY_AFTER, HeaderValue::from(u64::try_from(secs).unwrap_or(u64::MAX)));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_says_what_applies_and_no_more() {
+        let channel = ChannelId::new("news", ChannelFlags::SYSTEM).unwrap();
+        let problem = Problem::new(ProblemKind::NotPermitted, "no")
+            .with_channel(&channel)
+            .with_permission(Permission::Publish);
+        assert_eq!(
+            String::from_utf8(problem.to_json()).unwrap(),
+            r#"{"type":"urn:antiphon:problem:not-permitted","title":"Not permitted","status":403,"detail":"no","channel":"news","system":true,"permission":"publish"}"#
+        );
+    }
+
+    #[test]
+    fn headers_belong_to_the_status() {
+        let limited =
+            Problem::new(ProblemKind::TooManyRequests, "wait").with_retry_after(Duration::from_millis(1001));
+        assert_eq!(limited.into_response().headers()[RETRY_AFTER], "2");
+        let limited = Problem::new(ProblemKind::TooManyRequests, "wait").with_retry_after(Duration::ZERO);
+        assert_eq!(limited.into_response().headers()[RETRY_AFTER], "1");
+        let unauthorized = Problem::new(ProblemKind::Unauthorized, "who").into_response();
+        assert_eq!(unauthorized.headers()[WWW_AUTHENTICATE], "Bearer");
+        let method = Problem::method_not_allowed("GET, POST").into_response();
+        assert_eq!(
+            (method.status(), &method.headers()[ALLOW]),
+            (StatusCode::METHOD_NOT_ALLOWED, &"GET, POST".parse().unwrap())
+        );
+    }
+}

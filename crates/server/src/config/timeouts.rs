@@ -1,0 +1,64 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration::Duration;
+
+/// How long things may take: `[timeouts]`. Durations are written as `"250ms"`, `"25s"`, `"10m"`, `"1h"` or `"2d"`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TimeoutSettings {
+    /// How long a new connection may take until its request is there. Default: 10 seconds. Connections that never send one
+    /// take up room for that long.
+    pub(crate) handshake: Duration,
+    /// After how long a silence a WebSocket client is pinged. Default: 25 seconds, less than what proxies commonly allow. Pings
+    /// wake phones up.
+    pub(crate) ping_interval: Duration,
+    /// How long it may then stay silent. Default: 20 seconds. Together with `ping_interval`, this is how late a broken connection is
+    /// noticed.
+    pub(crate) ping_timeout: Duration,
+    /// How long a client may take to answer a close. Default: 3 seconds.
+    pub(crate) close: Duration,
+    /// How long after its connection broke off a client still counts as present. Default: 5 seconds. Less makes members of shaky
+    /// networks leave and join all the time.
+    pub(crate) presence_grace: Duration,
+    /// How long a channel that nobody uses stays in memory. Default: 5 minutes. What is not stored is lost with it.
+    pub(crate) channel_idle: Duration,
+    /// How long the server takes at most to stop in good order when it is told to. Default: 10 seconds. Then it cuts off who is
+    /// still there; whoever stops it (systemd, Kubernetes) has to wait for longer than that.
+    pub(crate) drain: Duration,
+    /// How long delivery waits for a commit. Default: 50 milliseconds. Past it a message is delivered before it is stored, so
+    /// that a slow disk delays nobody for longer; a crash right then takes back what was seen.
+    pub(crate) deliver_uncommitted_after: Duration,
+    /// How long an idempotency key is remembered in memory. Default: 2 minutes. A retry that comes later, of a message that was
+    /// not stored, is a new message.
+    pub(crate) idempotency_keep: Duration,
+}
+
+impl Default for TimeoutSettings {
+    fn default() -> TimeoutSettings {
+        TimeoutSettings {
+            handshake: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            close: Duration::from_secs(3),
+            presence_grace: Duration::from_secs(5),
+            channel_idle: Duration::from_secs(300),
+            drain: Duration::from_secs(10),
+            deliver_uncommitted_after: Duration::from_millis(50),
+            idempotency_keep: Duration::from_secs(120),
+        }
+    }
+}
+
+impl TimeoutSettings {
+    /// The first one that would leave no time at all.
+    pub(crate) fn zero(&self) -> Option<&'static str> {
+        [
+            ("timeouts.handshake", self.handshake),
+            ("timeouts.ping_interval", self.ping_interval),
+            ("timeouts.ping_timeout", self.ping_timeout),
+        ]
+        .into_iter()
+        .find_map(|(name, value)| value.0.is_zero().then_some(name))
+    }
+}

@@ -1,0 +1,228 @@
+//! What the settings come to: which orgs there are, who is answered, and the settings of each part.
+
+use std::net::SocketAddr;
+
+use antiphon_access::{Access, HostPolicy, OrgSettings};
+use antiphon_http::{HttpDialect, HttpParts};
+use antiphon_hub::{HubSettings, Rule, Rules};
+use antiphon_model::OrgId;
+use antiphon_net::NetSettings;
+use antiphon_node::{NodeSettings, OrgParts};
+
+use crate::config::Settings;
+use crate::failure::Failure;
+
+const DEMO: &str = "demo";
+
+/// A server as it is about to be started.
+pub(crate) struct Plan {
+    pub(crate) access: Access,
+    pub(crate) orgs: Vec<OrgParts>,
+    pub(crate) hosts: HostPolicy,
+    pub(crate) node: NodeSettings,
+    pub(crate) net: NetSettings,
+    pub(crate) listen: Vec<SocketAddr>,
+    /// What works, and is likely not what was meant.
+    pub(crate) warnings: Vec<String>,
+    /// Whether clients need no credentials for some org.
+    pub(crate) open: bool,
+}
+
+impl Plan {
+    /// Checks the settings against each other, and reads the key files that they name.
+    ///
+    /// # Errors
+    /// The server cannot be run with them.
+    pub(crate) fn new(settings: &Settings) -> Result<Plan, Failure> {
+        settings.check()?;
+        let listen: Vec<_> = settings.listen.iter().map(|address| address.0).collect();
+        let local = listen.iter().all(|address| address.ip().is_loopback());
+        let demo = settings.allow_demo || (settings.orgs.is_empty() && local);
+        if settings.orgs.is_empty() && !demo {
+            return Err(nobody_could_connect(&listen));
+        }
+        let rules = |own: &[_]| Rules::new(own.iter().chain(&settings.rules).map(Rule::from));
+        let mut orgs = Vec::new();
+        let mut access = Vec::new();
+        for org in &settings.orgs {
+            orgs.push(OrgParts { id: OrgId::new(&org.access.name), rules: rules(&org.rules) });
+            access.push(org.access.clone());
+        }
+        if demo {
+            orgs.push(OrgParts { id: OrgId::new(DEMO), rules: rules(&[]) });
+            let limits = settings.demo.limits.clone();
+            access.push(OrgSettings { name: DEMO.into(), open: true, limits, ..OrgSettings::default() });
+        }
+        let unserved = HttpParts { hosts: HostPolicy::Any, assets: Vec::new(), extra: Vec::new() };
+        if let Err(error) = HttpDialect::new(settings.http.clone(), unserved) {
+            return Err(Failure::new(format!("http: {error}")));
+        }
+        let warnings = warnings(settings, &access);
+        let open = access.iter().any(|org| org.open);
+        let guarded_by_address = open && local && !settings.allow_demo;
+        Ok(Plan {
+            access: Access::load(access).map_err(|error| Failure::new(error.to_string()))?,
+            orgs,
+            hosts: if guarded_by_address { HostPolicy::local(&listen) } else { HostPolicy::Any },
+            node: node(settings),
+            net: net(settings),
+            listen,
+            warnings,
+            open,
+        })
+    }
+}
+
+fn nobody_could_connect(listen: &[SocketAddr]) -> Failure {
+    let address = listen.iter().find(|address| !address.ip().is_loopback());
+    let address = address.map(ToString::to_string).unwrap_or_default();
+    Failure::new(format!(
+        "{address} is reached from outside of this machine, and nobody could connect: there is no [[org]] with keys in the \
+         configuration (docs/configuration.md shows one). To let everybody in without any, start with --allow-demo"
+    ))
+}
+
+fn warnings(settings: &Settings, orgs: &[OrgSettings]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for org in orgs {
+        let (payload, message) = (org.limits.payload_bytes_max, settings.limits.message_bytes_max);
+        if payload > message {
+            warnings.push(format!(
+                "org {}: payload_bytes_max = {payload}, but over WebSocket limits.message_bytes_max = {message} counts first",
+                org.name
+            ));
+        }
+        if org.limits.payload_bytes_max > settings.limits.outbox_bytes_max {
+            warnings.push(format!(
+                "org {}: payload_bytes_max = {payload} is more than limits.outbox_bytes_max = {}: no listener would get \
+                 such a message",
+                org.name, settings.limits.outbox_bytes_max
+            ));
+        }
+        if !org.open && org.keys.is_empty() && org.jwt.is_empty() {
+            warnings.push(format!("org {}: nobody can connect to it: it has no key and no jwt", org.name));
+        }
+    }
+    warnings
+}
+
+fn node(settings: &Settings) -> NodeSettings {
+    let (limits, timeouts) = (&settings.limits, &settings.timeouts);
+    NodeSettings {
+        hub: HubSettings {
+            channels_max: limits.channels_max,
+            ring_bytes_max: limits.ring_bytes_max,
+            members_max: limits.members_max,
+            broadcasts_max: limits.broadcasts_max,
+            replies_max: limits.replies_max,
+            reply_bytes_max: limits.reply_bytes_max,
+            channel_idle: timeouts.channel_idle.0,
+            inbox_max: limits.inbox_max,
+        },
+        deliver_uncommitted_after: timeouts.deliver_uncommitted_after.0,
+        presence_grace: timeouts.presence_grace.0,
+        recovery_max: limits.recovery_max,
+        idempotency_keys_max: limits.idempotency_keys_max,
+        idempotency_keep: timeouts.idempotency_keep.0,
+    }
+}
+
+fn net(settings: &Settings) -> NetSettings {
+    let (limits, timeouts) = (&settings.limits, &settings.timeouts);
+    let mut net = NetSettings {
+        outbox_bytes_max: limits.outbox_bytes_max,
+        slow_reader: limits.slow_reader.into(),
+        message_bytes_max: limits.message_bytes_max,
+        connections_max: limits.connections_max,
+        handshake_timeout: timeouts.handshake.0,
+        ping_interval: timeouts.ping_interval.0,
+        ping_timeout: timeouts.ping_timeout.0,
+        close_timeout: timeouts.close.0,
+        head_bytes_max: limits.head_bytes_max,
+        ..NetSettings::default()
+    };
+    net.deflate.enabled = settings.websocket.compression;
+    net.deflate.threshold_bytes = settings.websocket.compression_threshold_bytes;
+    net
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORG: &str = "[[org]]\nname = \"acme\"\n[[org.key]]\nkey = \"12345678\"\nallow = [\"admin\"]\n";
+
+    fn plan(text: &str) -> Result<Plan, String> {
+        let settings: Settings = toml::from_str(text).unwrap();
+        Plan::new(&settings).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn the_demo_is_there_only_where_nobody_else_comes_or_on_demand() {
+        let outside = "listen = [\"127.0.0.1:1\", \"0.0.0.0:1\"]\n";
+        let any = HostPolicy::Any;
+        let local = || HostPolicy::Local(vec![[127, 0, 0, 1].into()]);
+        for (text, expected) in [
+            (String::new(), Some((vec!["demo"], local()))),
+            (
+                "listen = [\"[::1]:1\"]".into(),
+                Some((vec!["demo"], HostPolicy::local(&["[::1]:1".parse().unwrap()]))),
+            ),
+            (outside.into(), None),
+            (format!("{outside}allow_demo = true"), Some((vec!["demo"], any.clone()))),
+            (ORG.into(), Some((vec!["acme"], any.clone()))),
+            (format!("{outside}{ORG}"), Some((vec!["acme"], any.clone()))),
+            (format!("allow_demo = true\n{ORG}"), Some((vec!["acme", "demo"], any.clone()))),
+            ("[[org]]\nname = \"a\"\nopen = true".into(), Some((vec!["a"], local()))),
+        ] {
+            let found = plan(&text).ok().map(|plan| {
+                let names: Vec<_> = plan.orgs.iter().map(|org| org.id.to_string()).collect();
+                (names, plan.hosts)
+            });
+            let expected = expected
+                .map(|(names, hosts)| (names.iter().map(ToString::to_string).collect::<Vec<_>>(), hosts));
+            assert_eq!(found, expected, "{text}");
+        }
+        let refused = plan(outside).err().unwrap();
+        assert!(refused.starts_with("0.0.0.0:1 ") && refused.contains("--allow-demo"), "{refused}");
+    }
+
+    #[test]
+    fn an_org_s_own_rules_come_first() {
+        let text = format!(
+            "{ORG}[[org.rule]]\nchannels = \"a*\"\nhistory_size = 1\n[[rule]]\nchannels = \"*\"\nhistory_size = 2"
+        );
+        let plan = plan(&text).unwrap();
+        let size = |name| {
+            let channel = antiphon_model::ChannelId::new(name, antiphon_model::ChannelFlags::NONE).unwrap();
+            plan.orgs[0].rules.of(&channel).history_size
+        };
+        assert_eq!((size("ab"), size("b")), (1, 2));
+    }
+
+    #[test]
+    fn the_parts_get_what_was_set_and_else_their_defaults() {
+        let default = plan("").unwrap();
+        assert_eq!(format!("{:?}", default.net), format!("{:?}", NetSettings::default()));
+        assert_eq!(format!("{:?}", default.node), format!("{:?}", NodeSettings::default()));
+        let set = plan("[limits]\nslow_reader = \"drop\"\nmembers_max = 5\n[websocket]\ncompression = true")
+            .unwrap();
+        assert!(set.net.deflate.enabled);
+        assert_eq!(set.node.hub.members_max, 5);
+        assert_eq!(set.net.slow_reader, antiphon_net::SlowReader::Drop);
+    }
+
+    #[test]
+    fn what_is_likely_not_meant_is_warned_of() {
+        assert!(plan("").unwrap().warnings.is_empty());
+        let warned = |text: &str| plan(text).unwrap().warnings.len();
+        assert_eq!(warned("[demo.limits]\npayload_bytes_max = 9000000"), 2);
+        assert_eq!(warned("[[org]]\nname = \"a\""), 1);
+    }
+
+    #[test]
+    fn orgs_that_access_refuses_are_named() {
+        let refused = plan("[[org]]\nname = \"a b\"").err().unwrap();
+        assert!(refused.contains("org \"a b\""), "{refused}");
+    }
+}

@@ -1,0 +1,16 @@
+//! Real clients against the real binary: each test has a server and a directory of its own.
+#![cfg(test)]
+
+mod bytes;
+mod disk;
+mod drain;
+mod durability;
+mod hostile;
+mod many;
+mod orgs;
+mod presence;
+mod recovery;
+mod refusals;
+mod replies;
+mod slow_readers;
+mod techniques;
