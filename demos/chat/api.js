@@ -55,6 +55,14 @@ export class RoomApi {
     this.identity = identity;
   }
 
+  /** Where a WebSocket is opened that says by itself what it listens to. */
+  socketUrl() {
+    const url = new URL('events', BASE);
+    url.protocol = url.protocol.replace('http', 'ws');
+    url.searchParams.set('identity', this.identity);
+    return url;
+  }
+
   /** The channel's URL, or with `path` one below it; members of `query` that are undefined are left out. */
   url(query = {}, path = '') {
     const url = new URL(`channels/${encode(this.room)}${path}`, BASE);

@@ -17,9 +17,7 @@ export class WebSocketTransport {
   constructor(api, { since, state }, on) {
     this.room = api.room;
     this.#on = on;
-    const url = api.url();
-    url.protocol = url.protocol.replace('http', 'ws');
-    this.#socket = new WebSocket(url, 'antiphon.v1');
+    this.#socket = new WebSocket(api.socketUrl(), 'antiphon.v1');
     this.#socket.onopen = () => this.#subscribe(since, state);
     this.#socket.onmessage = (event) => this.#handleFrame(JSON.parse(event.data));
     this.#socket.onclose = (event) => this.#end(event.reason);
