@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{Connection, Frame, Lost, Position, Target, V1, WebSocket, position};
+use crate::{Connection, Frame, Lost, Position, Target, V1, WebSocket, encoded, position};
 
 /// How soon a publisher that was refused tries again.
 const RETRY: Duration = Duration::from_millis(20);
@@ -19,7 +19,8 @@ pub enum Way {
     Raw,
 }
 
-/// A client that publishes one message after another and repeats each until it knows that it was taken.
+/// A client that publishes one message after another and repeats each until it knows that it was taken. It always
+/// names itself in the same way: keys belong to who publishes.
 pub struct Publisher {
     way: Way,
     target: Target,
@@ -85,9 +86,10 @@ impl Publisher {
                 return Ok(None);
             }
         }
+        let path = self.path();
         match self.link.as_mut() {
             Some(Link::Post(connection)) => {
-                let call = self.target.api.post(&self.target.path("")).json(payload);
+                let call = self.target.api.post(&path).json(payload);
                 let answer = call.header("idempotency-key", key).try_send_over(connection).await?;
                 match answer.status {
                     StatusCode::CREATED => Ok(Some(position(&answer.json()["position"]))),
@@ -120,16 +122,24 @@ impl Publisher {
         }
     }
 
+    fn path(&self) -> String {
+        self.target.path(&self.identity())
+    }
+
+    fn identity(&self) -> String {
+        format!("identity={}", encoded(&self.name))
+    }
+
     async fn connect(&self) -> Result<Link, Lost> {
         let api = &self.target.api;
         match self.way {
             Way::Post => Ok(Link::Post(api.connect().await?)),
             Way::V1 => {
-                let connected = V1::try_connect(api, "").await;
+                let connected = V1::try_connect(api, &self.identity()).await;
                 Ok(Link::V1(Box::new(connected.map_err(|refused| Lost(format!("{refused:?}")))?)))
             }
             Way::Raw => {
-                let connected = WebSocket::connect(api.address(), &self.target.path(""), None, &[]).await;
+                let connected = WebSocket::connect(api.address(), &self.path(), None, &[]).await;
                 Ok(Link::Raw(Box::new(connected.map_err(|refused| Lost(format!("{refused:?}")))?)))
             }
         }

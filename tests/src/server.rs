@@ -58,6 +58,17 @@ impl Server {
         self.child = child;
     }
 
+    /// Starts the binary once more on the same data while it runs, which has to fail, and gives what it says.
+    ///
+    /// # Panics
+    /// It does not fail.
+    pub async fn start_second(&self) -> String {
+        let output = within("the second server ends", command(self.directory.path(), "127.0.0.1:0").output());
+        let output = output.await.expect("the binary can be started");
+        assert!(!output.status.success(), "a second server ended with {}", output.status);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -180,9 +191,7 @@ fn binary() -> PathBuf {
     path
 }
 
-async fn spawn(directory: &Path, listen: &str) -> (Child, SocketAddr) {
-    let log = OpenOptions::new().create(true).append(true).open(directory.join("log"));
-    let log = log.expect("a log can be written");
+fn command(directory: &Path, listen: &str) -> Command {
     let mut command = Command::new(binary());
     command.args(["serve", "--listen", listen, "--config"]).arg(directory.join("antiphon.toml"));
     command.arg("--data-dir").arg(directory.join("data")).current_dir(directory);
@@ -191,7 +200,15 @@ async fn spawn(directory: &Path, listen: &str) -> (Child, SocketAddr) {
     std::env::vars_os().filter(|(name, _)| ours(name)).for_each(|(name, _)| {
         command.env_remove(name);
     });
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn spawn(directory: &Path, listen: &str) -> (Child, SocketAddr) {
+    let log = OpenOptions::new().create(true).append(true).open(directory.join("log"));
+    let log = log.expect("a log can be written");
+    let mut command = command(directory, listen);
+    command.stdout(Stdio::piped()).stderr(log);
     let mut child = command.spawn().expect("the binary can be started");
     let stdout = child.stdout.take().expect("stdout is piped");
     let (sender, first_line) = oneshot::channel();

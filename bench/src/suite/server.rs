@@ -55,7 +55,7 @@ impl Launcher {
                     }
                     Storage::Disk => {
                         let data = self.data_directory()?;
-                        command.arg("--data").arg(data.path());
+                        command.arg("--data-dir").arg(data.path());
                         Some(data)
                     }
                 };

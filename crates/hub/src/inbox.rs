@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use antiphon_model::Publication;
 use parking_lot::Mutex;
@@ -23,7 +23,6 @@ pub struct Delivery {
 pub struct Inbox {
     queue: Mutex<Vec<Delivery>>,
     len: AtomicUsize,
-    signalled: AtomicBool,
     signal: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -31,22 +30,19 @@ impl Inbox {
     /// An inbox that calls `signal` when it was empty and no longer is. The call comes from the publisher's
     /// thread, under the org's lock: it only wakes.
     pub fn new(signal: Box<dyn Fn() + Send + Sync>) -> Inbox {
-        Inbox {
-            queue: Mutex::new(Vec::new()),
-            len: AtomicUsize::new(0),
-            signalled: AtomicBool::new(false),
-            signal,
-        }
+        Inbox { queue: Mutex::new(Vec::new()), len: AtomicUsize::new(0), signal }
     }
 
     pub(crate) fn push(&self, delivery: Delivery) {
-        {
+        let first = {
             let mut queue = self.queue.lock();
             queue.push(delivery);
             self.len.store(queue.len(), Ordering::Relaxed);
-        }
-        // Reading first keeps the line shared while a burst arrives.
-        if !self.signalled.load(Ordering::Acquire) && !self.signalled.swap(true, Ordering::AcqRel) {
+            queue.len() == 1
+        };
+        // Known under the lock: a flag beside it could stay up after a drain that took this one already, and
+        // then nobody would signal what comes next.
+        if first {
             (self.signal)();
         }
     }
@@ -54,8 +50,6 @@ impl Inbox {
     /// Takes everything, in order, into `batch`, which has to be empty: its capacity is what comes next.
     pub fn drain(&self, batch: &mut Vec<Delivery>) {
         debug_assert!(batch.is_empty());
-        // Before the lock: a push after the swap below signals again.
-        self.signalled.store(false, Ordering::Release);
         let mut queue = self.queue.lock();
         std::mem::swap(&mut *queue, batch);
         // Under the lock, or a push before the swap could have the last word.

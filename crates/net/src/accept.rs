@@ -1,5 +1,4 @@
 use std::io;
-use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use mio::net::{TcpListener, TcpStream};
@@ -7,7 +6,7 @@ use mio::{Interest, Token};
 
 use crate::connection::{Connection, ConnectionKey, Phase};
 use crate::mailbox::Mail;
-use crate::{Endpoint, Peer, Worker};
+use crate::{Peer, Worker};
 
 /// How many connections are accepted before what is there is served.
 const ACCEPTS_PER_TURN: usize = 256;
@@ -68,13 +67,14 @@ impl Worker {
         Accepted::More
     }
 
-    /// Takes in a connection that another worker accepted and counted.
-    pub(crate) fn take_in<E: Endpoint>(&self, endpoint: &Rc<E>, socket: std::net::TcpStream, peer: Peer) {
-        self.count_connection(-1);
-        match self.adopt(socket, peer) {
-            // What it sent before it was watched here made no event.
-            Ok(key) => self.read(endpoint, key, false),
-            Err(error) => tracing::warn!(%error, "cannot watch a connection"),
+    /// Takes in a connection that another worker accepted and put on this one's account.
+    pub(crate) fn take_in(&self, socket: std::net::TcpStream, peer: Peer) {
+        self.0.load.connections[usize::from(self.0.id.0)].fetch_sub(1, Ordering::Relaxed);
+        if self.is_draining() {
+            return;
+        }
+        if let Err(error) = self.adopt(socket, peer) {
+            tracing::warn!(%error, "cannot watch a connection");
         }
     }
 
@@ -89,7 +89,8 @@ impl Worker {
         let mut state = self.0.state.borrow_mut();
         let entry = state.connections.vacant_entry();
         let key = ConnectionKey(entry.key() as u32);
-        let connection = Connection { socket, peer, phase: Phase::Request, heard, unread: false };
+        let connection =
+            Connection { socket, peer, phase: Phase::Request, heard, unread: false, hung_up: false };
         let connection = entry.insert(connection);
         // Both interests for good: edge-triggered, so an idle socket costs no event.
         let interests = Interest::READABLE | Interest::WRITABLE;
@@ -115,6 +116,6 @@ impl Worker {
 }
 
 fn is_exhausted(error: &io::Error) -> bool {
-    // EMFILE and ENFILE, which std has no kind for.
-    matches!(error.raw_os_error(), Some(23 | 24))
+    // EMFILE, ENFILE and ENOBUFS, which std has no kind for.
+    error.kind() == io::ErrorKind::OutOfMemory || matches!(error.raw_os_error(), Some(23 | 24 | 105))
 }

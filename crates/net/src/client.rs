@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::format::Framing;
 use crate::mailbox::Mail;
-use crate::session::{Closing, SessionKey};
+use crate::session::{Closing, Session, SessionKey};
 use crate::websocket::MessageKind;
 use crate::worker::Farewell;
 use crate::{Listening, Worker};
@@ -109,10 +109,8 @@ impl Client {
             }
             let room = session.outbox.has_room(len, max);
             if room {
-                self.worker.node().metrics().outbox_bytes.inc_by(len as i64);
                 session.outbox.push(bytes);
-                mark(session.dirty, dirty, self.key);
-                session.dirty = true;
+                self.queued(len, session, dirty);
             }
             room
         });
@@ -122,7 +120,43 @@ impl Client {
         }
     }
 
-    /// Puts what was missed into the outbox, each in the format it was wanted in. Not counted against the limit.
+    /// Puts in what comes before all else, whatever the session is about to do.
+    pub(crate) fn send_head(&self, bytes: Bytes) {
+        self.worker.with_session(self.key, self.id, |session, dirty| {
+            let len = bytes.len();
+            session.outbox.push_head(bytes);
+            self.queued(len, session, dirty);
+        });
+    }
+
+    /// Puts in a close frame. It is small and there is only one, so it needs no room.
+    pub(crate) fn send_last(&self, frame: Vec<u8>) {
+        self.worker.with_session(self.key, self.id, |session, dirty| {
+            let len = frame.len();
+            session.outbox.push_asked(frame.into());
+            self.queued(len, session, dirty);
+        });
+    }
+
+    fn queued(&self, len: usize, session: &mut Session, dirty: &mut Vec<SessionKey>) {
+        self.worker.node().metrics().outbox_bytes.inc_by(len as i64);
+        self.mark(session, dirty);
+    }
+
+    /// Has the session flushed at the end of the turn, or at the end of one that begins for it.
+    fn mark(&self, session: &mut Session, dirty: &mut Vec<SessionKey>) {
+        if dirty.is_empty() {
+            // Within a turn nobody is registered and this does nothing.
+            self.worker.0.mailbox.waker.wake();
+        }
+        if !session.dirty {
+            session.dirty = true;
+            dirty.push(self.key);
+        }
+    }
+
+    /// Puts what was missed into the outbox, each in the format it was wanted in. Not counted against the outbox's limit; a
+    /// session that asks for more, and more again, while it does not read is closed.
     pub fn send_publications(&self, listening: &Listening) {
         let mut bytes = Vec::new();
         {
@@ -134,12 +168,23 @@ impl Client {
         if bytes.is_empty() {
             return;
         }
-        self.worker.with_session(self.key, self.id, |session, dirty| {
-            self.worker.node().metrics().outbox_bytes.inc_by(bytes.len() as i64);
-            session.outbox.push_asked(bytes.into());
-            mark(session.dirty, dirty, self.key);
-            session.dirty = true;
+        let (len, settings) = (bytes.len(), self.worker.settings());
+        let max = settings.outbox_bytes_max.saturating_add(settings.recovery_bytes_max);
+        let room = self.worker.with_session(self.key, self.id, |session, dirty| {
+            if session.is_closing() {
+                return true;
+            }
+            let room = session.outbox.has_room_for_asked(len, max);
+            if room {
+                session.outbox.push_asked(bytes.into());
+                self.queued(len, session, dirty);
+            }
+            room
         });
+        if room == Some(false) {
+            self.worker.note_drop("outbox full");
+            self.close(Close::too_slow());
+        }
     }
 
     /// Publishes for the session. None: [`crate::WebSocketSession::handle_published`] is called later with `ticket`.
@@ -223,8 +268,7 @@ impl Client {
         self.worker.with_session(self.key, self.id, |session, dirty| {
             if session.closing.is_none() {
                 session.closing = Some(Box::new(Closing { close, since }));
-                mark(session.dirty, dirty, self.key);
-                session.dirty = true;
+                self.mark(session, dirty);
             }
         });
     }
@@ -232,11 +276,5 @@ impl Client {
     /// Runs a future on the worker's thread.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         tokio::task::spawn_local(future);
-    }
-}
-
-fn mark(already: bool, dirty: &mut Vec<SessionKey>, key: SessionKey) {
-    if !already {
-        dirty.push(key);
     }
 }

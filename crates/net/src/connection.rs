@@ -24,6 +24,8 @@ pub(crate) struct Connection {
     pub(crate) heard: Monotonic,
     /// Whether it stands in the list of those with more to read.
     pub(crate) unread: bool,
+    /// Whether the peer has closed its side: it is to be read to the end, for there will be no more events.
+    pub(crate) hung_up: bool,
 }
 
 pub(crate) enum Phase {
@@ -48,37 +50,35 @@ pub(crate) struct Open {
 
 /// What a read came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReadOutcome {
-    /// There may be more.
-    More,
+enum Received {
+    Bytes(usize),
     /// Nothing is there at this time.
-    Drained,
+    Nothing,
     /// The connection is over.
     Over,
 }
 
 impl Worker {
-    /// Reads a connection once. `hung_up` says that the peer has closed its side.
-    pub(crate) fn read<E: Endpoint>(&self, endpoint: &Rc<E>, key: ConnectionKey, hung_up: bool) {
+    /// Reads a connection once; says how many bytes came.
+    pub(crate) fn read<E: Endpoint>(&self, endpoint: &Rc<E>, key: ConnectionKey) -> usize {
         let mut buffers = self.0.buffers.borrow_mut();
         let buffers = &mut *buffers;
+        let room = buffers.read.len();
         match self.read_into(endpoint, key, &mut buffers.read, &mut buffers.inflater) {
-            ReadOutcome::More => self.read_again(key),
-            ReadOutcome::Drained if hung_up => self.read_again(key),
-            ReadOutcome::Drained => {}
-            ReadOutcome::Over => self.close_connection(key),
-        }
-    }
-
-    /// Has a connection read once more at the next turn.
-    pub(crate) fn read_again(&self, key: ConnectionKey) {
-        let mut state = self.0.state.borrow_mut();
-        let state = &mut *state;
-        if let Some(connection) = state.connections.get_mut(key.0 as usize)
-            && !connection.unread
-        {
-            connection.unread = true;
-            state.unread.push_back(key);
+            Received::Nothing => 0,
+            Received::Over => {
+                self.close_connection(key);
+                0
+            }
+            Received::Bytes(read) => {
+                let mut state = self.0.state.borrow_mut();
+                // Less than asked for means that nothing more was there; what comes later is a new event.
+                let hung_up = state.connections.get(key.0 as usize).is_some_and(|one| one.hung_up);
+                if read == room || hung_up {
+                    state.read_again(key);
+                }
+                read
+            }
         }
     }
 
@@ -88,33 +88,37 @@ impl Worker {
         key: ConnectionKey,
         buffer: &mut [u8],
         inflater: &mut Inflater,
-    ) -> ReadOutcome {
+    ) -> Received {
         let now = self.0.now.get().monotonic;
         let (read, open) = {
             let mut state = self.0.state.borrow_mut();
             let Some(connection) = state.connections.get_mut(key.0 as usize) else {
-                return ReadOutcome::Drained;
+                return Received::Nothing;
             };
-            let read = match connection.socket.read(buffer) {
-                Ok(0) => return ReadOutcome::Over,
+            let received = loop {
+                match connection.socket.read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    received => break received,
+                }
+            };
+            let read = match received {
+                Ok(0) => return Received::Over,
                 Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return ReadOutcome::Drained,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return ReadOutcome::More,
-                Err(_) => return ReadOutcome::Over,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
+                Err(_) => return Received::Over,
             };
             connection.heard = now;
             match &mut connection.phase {
                 Phase::Request => (read, None),
-                Phase::Closing { .. } => return more(read, buffer.len()),
-                Phase::Open(open) => (read, open.take()),
+                Phase::Closing { .. } => return Received::Bytes(read),
+                Phase::Open(open) => (read, Some(open.take().expect("nothing is read while a dialect runs"))),
             }
         };
-        let Some(open) = open else {
-            self.handle_request(endpoint, key, &buffer[..read]);
-            return more(read, buffer.len());
-        };
-        self.handle_bytes(key, open, &mut buffer[..read], inflater);
-        more(read, buffer.len())
+        match open {
+            None => self.handle_request(endpoint, key, &buffer[..read]),
+            Some(open) => self.handle_bytes(key, open, &mut buffer[..read], inflater),
+        }
+        Received::Bytes(read)
     }
 
     /// Decodes what came on a WebSocket, and hands whole messages to its dialect.
@@ -132,14 +136,14 @@ impl Worker {
             let Open { decoder, handler, close, .. } = &mut *open;
             match decoder.next(&mut input, inflater) {
                 Ok(None) => break,
-                // Data that crosses our close frame is not for us any more.
-                Ok(Some(Event::Text(text))) if close.is_open() => {
+                // What comes once we are about to close is not for us any more.
+                Ok(Some(Event::Text(text))) if client.is_open() => {
                     handler.handle_message(MessageKind::Text, text.as_bytes(), &client);
                 }
-                Ok(Some(Event::Binary(bytes))) if close.is_open() => {
+                Ok(Some(Event::Binary(bytes))) if client.is_open() => {
                     handler.handle_message(MessageKind::Binary, bytes, &client);
                 }
-                Ok(Some(Event::Ping(payload))) if close.is_open() => self.pong(&client, payload),
+                Ok(Some(Event::Ping(payload))) if client.is_open() => self.pong(&client, payload),
                 Ok(Some(Event::Text(_) | Event::Binary(_) | Event::Ping(_) | Event::Pong(_))) => {}
                 Ok(Some(Event::Close(received))) => {
                     self.handle_close_frame(&client, close, received.map(|(code, _)| code));
@@ -165,10 +169,13 @@ impl Worker {
     }
 
     fn handle_close_frame(&self, client: &Client, state: &mut CloseState, code: Option<CloseCode>) {
-        if let OnClose::Answer(code) = state.receive(code) {
+        // A close of our own, under way or waiting for its turn, answers theirs.
+        if client.is_open()
+            && let OnClose::Answer(code) = state.receive(code)
+        {
             let mut frame = Vec::new();
             websocket::close_frame(code, "", &mut frame);
-            client.send(crate::Outgoing::Raw(frame.into()));
+            client.send_last(frame);
         }
         // It said goodbye: it is not lost.
         let joined =
@@ -192,11 +199,6 @@ impl Worker {
             self.end_session(open.session, open.id, Farewell::Lost);
         }
     }
-}
-
-fn more(read: usize, room: usize) -> ReadOutcome {
-    // Less than asked for means that nothing more was there; what comes later is a new event.
-    if read < room { ReadOutcome::Drained } else { ReadOutcome::More }
 }
 
 fn violation(error: ProtocolError) -> Close {

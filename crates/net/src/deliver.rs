@@ -71,6 +71,11 @@ fn cut(mut deliveries: &[Delivery]) -> impl Iterator<Item = &[Delivery]> {
     })
 }
 
+/// A piece of a segment that is so many times smaller is copied: whoever is slow to read it keeps that and not the segment.
+const SHARED_PART_MIN: usize = 16;
+/// Segments up to this are always shared.
+const SHARED_BYTES: usize = 16 << 10;
+
 /// The spreading of one batch.
 struct Spread<'a> {
     worker: &'a Worker,
@@ -99,9 +104,11 @@ impl Spread<'_> {
         let for_all = run.iter().all(|delivery| delivery.publication.except.is_none());
         for subscriber in group.subscribers() {
             let key = subscriber.key;
-            if for_all && subscriber.takes_all(run) && self.push(key, segment.bytes.clone()) != Pushed::Full {
-                self.deliveries += run.len() as u64;
-                continue;
+            if for_all && subscriber.takes_all(run) {
+                match self.push(key, segment.bytes.clone(), run.len()) {
+                    Pushed::In | Pushed::Gone => continue,
+                    Pushed::Full => {}
+                }
             }
             for (at, delivery) in run.iter().enumerate() {
                 if subscriber.takes(&delivery.publication) {
@@ -111,18 +118,18 @@ impl Spread<'_> {
         }
     }
 
-    fn push(&mut self, key: SessionKey, bytes: Bytes) -> Pushed {
+    fn push(&mut self, key: SessionKey, bytes: Bytes, publications: usize) -> Pushed {
         let (len, max) = (bytes.len(), self.worker.settings().outbox_bytes_max);
         let pushed = State::push(self.sessions, self.dirty, key, bytes, max);
         if pushed == Pushed::In {
             self.bytes += len as i64;
+            self.deliveries += publications as u64;
         }
         pushed
     }
 
     fn push_one(&mut self, key: SessionKey, segment: &Segment<'_>, at: usize) {
-        if self.push(key, segment.slice(at)) != Pushed::Full {
-            self.deliveries += 1;
+        if self.push(key, segment.slice(at), 1) != Pushed::Full {
             return;
         }
         let volatile = segment.run[at].publication.kind == antiphon_model::Kind::Signal;
@@ -155,6 +162,10 @@ struct Segment<'a> {
 impl Segment<'_> {
     fn slice(&self, at: usize) -> Bytes {
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.bytes.slice(start..self.ends[at])
+        let part = start..self.ends[at];
+        if self.bytes.len() > SHARED_BYTES && part.len() < self.bytes.len() / SHARED_PART_MIN {
+            return Bytes::copy_from_slice(&self.bytes[part]);
+        }
+        self.bytes.slice(part)
     }
 }

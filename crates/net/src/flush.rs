@@ -4,7 +4,7 @@ use crate::connection::{Connection, ConnectionKey, Phase};
 use crate::outbox::Flushed;
 use crate::session::{Link, SessionKey};
 use crate::websocket::{self, CloseCode};
-use crate::worker::State;
+use crate::worker::{Farewell, State};
 use crate::{Client, Worker};
 
 /// What is left to do after a session's outbox was flushed.
@@ -48,7 +48,7 @@ impl Worker {
 
     /// Sends the close frame of a connection that is to be closed, or ends it if that is done.
     fn say_goodbye(&self, key: ConnectionKey, session: SessionKey) {
-        let open = {
+        let mut open = {
             let mut state = self.0.state.borrow_mut();
             let Some(Connection { phase: Phase::Open(open), .. }) = state.connections.get_mut(key.0 as usize)
             else {
@@ -57,32 +57,24 @@ impl Worker {
             let Some(taken) = open.take() else { return };
             taken
         };
-        let mut open = open;
         let client = Client::new(self.clone(), session, open.id);
         let first = open.close.send();
         if first {
             self.send_close_frame(&client, &mut open);
         }
-        let finished = !first;
-        let mut guard = self.0.state.borrow_mut();
-        let state = &mut *guard;
-        let Some(connection) = state.connections.get_mut(key.0 as usize) else { return };
-        if !finished {
-            connection.phase = Phase::Open(Some(open));
-            if let Some(session) = state.sessions.get_mut(session.0 as usize)
-                && !session.dirty
-            {
-                session.dirty = true;
-                state.dirty.push(client.key);
+        {
+            let mut state = self.0.state.borrow_mut();
+            let Some(connection) = state.connections.get_mut(key.0 as usize) else { return };
+            if first {
+                connection.phase = Phase::Open(Some(open));
+                return;
             }
-            return;
+            // Ours is written, and nothing may follow it; theirs may still come.
+            let _ = connection.socket.shutdown(std::net::Shutdown::Write);
+            let until = self.0.now.get().monotonic + self.0.settings.close_timeout;
+            connection.phase = Phase::Closing { until };
         }
-        // Both close frames are on their way (or ours is, and all is written): nothing more is sent.
-        let _ = connection.socket.shutdown(std::net::Shutdown::Write);
-        let until = self.0.now.get().monotonic + self.0.settings.close_timeout;
-        connection.phase = Phase::Closing { until };
-        drop(guard);
-        self.end_later(&client);
+        self.end_session(client.key, client.id, Farewell::Lost);
     }
 
     fn send_close_frame(&self, client: &Client, open: &mut crate::connection::Open) {
@@ -93,7 +85,7 @@ impl Worker {
         open.handler.handle_closing(close, client);
         let mut frame = Vec::new();
         websocket::close_frame(CloseCode::new(close.code), &close.reason, &mut frame);
-        client.send(crate::Outgoing::Raw(frame.into()));
+        client.send_last(frame);
         self.with_session(client.key, client.id, |session, _| session.closing = Some(closing));
     }
 }

@@ -7,8 +7,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, hea
 use crate::connection::{Connection, ConnectionKey, Open, Phase};
 use crate::format::Framing;
 use crate::session::Link;
-use crate::websocket::{self, BadUpgrade, CloseState, Decoder, DecoderSettings, Inflater, Role};
-use crate::{Accept, Client, Endpoint, Outgoing, Peer, Upgrade, Worker};
+use crate::websocket::{self, BadUpgrade, CloseCode, CloseState, Decoder, DecoderSettings, Inflater, Role};
+use crate::{Accept, Endpoint, Peer, Upgrade, Worker};
 
 const HEADERS_MAX: usize = 64;
 
@@ -105,11 +105,17 @@ impl Worker {
         let client = match self.open_session(caller, link, protocol.unwrap_or("websocket")) {
             Ok(client) => client,
             Err(full) => {
-                return self.refuse(key, &plain(StatusCode::SERVICE_UNAVAILABLE, &full.to_string()));
+                if head.is_some() {
+                    return self.refuse(key, &plain(StatusCode::SERVICE_UNAVAILABLE, &full.to_string()));
+                }
+                // It has been told that it is a WebSocket.
+                let mut frame = Vec::new();
+                websocket::close_frame(Some(CloseCode::TRY_AGAIN_LATER), &full.to_string(), &mut frame);
+                return self.turn_away(key, &frame);
             }
         };
         if let Some(head) = head {
-            client.send(Outgoing::Raw(head));
+            client.send_head(head);
         }
         let settings = DecoderSettings {
             role: Role::Server,
@@ -136,13 +142,18 @@ impl Worker {
 
     /// Answers a connection that has no session, and closes it.
     fn refuse(&self, key: ConnectionKey, response: &Response<Bytes>) {
-        use std::io::Write;
         let mut bytes = response_head(response, Some(response.body().len()));
         bytes.extend_from_slice(response.body());
+        self.turn_away(key, &bytes);
+    }
+
+    /// Writes the last bytes of a connection that has no session.
+    fn turn_away(&self, key: ConnectionKey, bytes: &[u8]) {
+        use std::io::Write;
         let mut state = self.0.state.borrow_mut();
         let Some(connection) = state.connections.get_mut(key.0 as usize) else { return };
         // Small enough for an empty socket buffer; a peer that does not take it gets nothing.
-        let _ = connection.socket.write(&bytes);
+        let _ = connection.socket.write(bytes);
         let _ = connection.socket.shutdown(std::net::Shutdown::Write);
         let until = self.0.now.get().monotonic + self.0.settings.close_timeout;
         connection.phase = Phase::Closing { until };
@@ -154,10 +165,6 @@ impl Worker {
         // At worst the set keeps a descriptor that makes no events for anybody.
         let _ = self.0.registry.deregister(&mut connection.socket);
         Some(connection)
-    }
-
-    pub(crate) fn end_later(&self, client: &Client) {
-        self.end_session(client.key, client.id, crate::worker::Farewell::Lost);
     }
 }
 

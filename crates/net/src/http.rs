@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::rc::Rc;
@@ -44,7 +45,10 @@ impl Worker {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let socket = Rewound::new(read, TcpStream::from_std(socket)?, self.0.settings.write_timeout);
         let worker = self.clone();
+        let asked = Rc::new(Cell::new(false));
+        let asks = Rc::clone(&asked);
         let service = service_fn(move |request| {
+            asks.set(true);
             let (worker, endpoint) = (worker.clone(), Rc::clone(&endpoint));
             async move { Ok::<_, Infallible>(worker.answer(endpoint, request, peer).await) }
         });
@@ -63,12 +67,26 @@ impl Worker {
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
         tokio::pin!(connection);
         let mut drained = self.0.drained.subscribe();
-        tokio::select! {
-            result = &mut connection => return result,
-            _ = drained.wait_for(|drained| *drained) => {}
+        let (mut drains, mut new) = (false, true);
+        // hyper has a limit on the time a head takes, but none on how long it may take to tell HTTP/1 from HTTP/2.
+        let too_late = tokio::time::sleep(settings.handshake_timeout);
+        tokio::pin!(too_late);
+        loop {
+            tokio::select! {
+                result = &mut connection => return result,
+                _ = drained.wait_for(|drained| *drained), if !drains => {
+                    drains = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = &mut too_late, if new => {
+                    if !asked.get() {
+                        self.note_drop("no request");
+                        return Ok(());
+                    }
+                    new = false;
+                }
+            }
         }
-        connection.as_mut().graceful_shutdown();
-        connection.await
     }
 
     async fn answer<E: Endpoint>(
@@ -115,15 +133,13 @@ impl Worker {
         peer: Peer,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let upgraded = upgraded.await?;
-        let parts = upgraded
-            .downcast::<TokioIo<Rewound>>()
+        let parts = auto::upgrade::downcast::<TokioIo<Rewound>>(upgraded)
             .map_err(|_| io::Error::other("the connection is not one that a worker gave to hyper"))?;
         let (read, socket) = parts.io.into_inner().into_parts();
-        let rest = [&read[..], &parts.read_buf[..]].concat();
+        // What hyper has read already comes before what it has not.
+        let rest = [&parts.read_buf[..], &read[..]].concat();
         let key = self.adopt(socket.into_std()?, peer)?;
         self.open(key, accept, framing, None, &rest);
-        self.read_again(key);
-        self.0.mailbox.waker.wake();
         Ok(())
     }
 }

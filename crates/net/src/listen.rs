@@ -1,13 +1,12 @@
 use std::sync::Arc;
 
 use antiphon_access::{Caller, Refused};
-use antiphon_hub::{Filter, Since, SubscribeAllError, SubscribeError, Subscribed, Subscriber};
+use antiphon_hub::{Fanout, Filter, Since, SubscribeAllError, SubscribeError, Subscribed, Subscriber};
 use antiphon_model::{ChannelFlags, ChannelId, IdentityKind, Position, Publication};
-use antiphon_node::ReadError;
-use antiphon_node::StoreError;
+use antiphon_node::{ReadError, StoreError};
 
 use crate::format::{Framing, Wire};
-use crate::session::ListeningTo;
+use crate::session::{ListeningTo, Session, SessionKey};
 use crate::{Client, Format};
 
 /// How often a listener goes back to the store because memory has moved on meanwhile.
@@ -135,10 +134,12 @@ impl Client {
             let NotInMemory { index, floor } = not_in_memory;
             let one = &mut pending[index];
             let Since::After(since) = one.since else { continue };
-            let missed = self.node().missed_in_store(&caller, &one.channel, since, floor).await?;
+            let bytes_max = self.worker.settings().recovery_bytes_max;
+            let missed = self.node().missed_in_store(&caller, &one.channel, since, floor, bytes_max).await?;
             one.gap |= missed.gap;
             one.missed.extend(missed.publications);
             one.since = Since::After(floor);
+            trim(&mut pending, bytes_max);
         }
         // Memory turns over faster than the store can be read: say so instead of trying for ever.
         for one in &mut pending {
@@ -184,20 +185,16 @@ impl Client {
     }
 
     fn check(&self, wants: &[Want]) -> Result<(Arc<Caller>, Vec<Pending>), ListenError> {
-        let session = self.worker.with_session(self.key, self.id, |session, _| {
-            let listening: Vec<_> = session.listening.iter().map(|one| Arc::clone(&one.channel)).collect();
-            (Arc::clone(&session.caller), session.framing(), listening)
+        let checked = self.worker.with_session(self.key, self.id, |session, _| {
+            let framing = session.framing();
+            let pending: Vec<Pending> = wants.iter().flat_map(|want| pending(want, framing)).collect();
+            has_room(session, &pending)?;
+            Ok::<_, ListenError>((Arc::clone(&session.caller), pending))
         });
-        let (caller, framing, listening) = session.ok_or(ListenError::Closed)?;
-        let pending: Vec<Pending> = wants.iter().flat_map(|want| pending(want, framing)).collect();
-        let max = caller.limits.subscriptions_per_session_max;
-        if listening.len() + pending.len() > max {
-            return Err(ListenError::TooManySubscriptions { max });
-        }
+        let (caller, pending) = checked.ok_or(ListenError::Closed)??;
         for (at, one) in pending.iter().enumerate() {
             self.node().may_listen(&caller, &one.channel)?;
-            let twice = pending[..at].iter().any(|other| other.channel == one.channel);
-            if twice || listening.contains(&one.channel) {
+            if pending[..at].iter().any(|other| other.channel == one.channel) {
                 return Err(ListenError::AlreadyListening(Arc::clone(&one.channel)));
             }
         }
@@ -226,30 +223,37 @@ impl Client {
     fn finish(
         &self,
         caller: &Caller,
-        pending: Vec<Pending>,
+        mut pending: Vec<Pending>,
         subscribed: Vec<Subscribed>,
     ) -> Result<Listening, ListenError> {
         let (key, session) = (self.key, self.id);
         let mut state = self.worker.0.state.borrow_mut();
         let state = &mut *state;
-        let Some(slot) = state.sessions.get_mut(key.0 as usize).filter(|slot| slot.id == session) else {
-            // It went away while the store was read.
-            let hub = &self.node().org(&caller.org).hub;
-            for one in subscribed {
-                if state.fanout.groups(one.channel).is_empty() {
-                    hub.unsubscribe(self.worker.0.id, one.channel, self.worker.0.now.get());
+        let slot = state.sessions.get_mut(key.0 as usize).filter(|slot| slot.id == session);
+        // It may have gone away while the store was read, or begun to listen by another request.
+        let slot =
+            match slot.ok_or(ListenError::Closed).and_then(|slot| has_room(slot, &pending).map(|()| slot)) {
+                Ok(slot) => slot,
+                Err(error) => {
+                    self.forgo(caller, &state.fanout, &subscribed);
+                    return Err(error);
                 }
-            }
-            return Err(ListenError::Closed);
-        };
+            };
+        let mut begun = Vec::with_capacity(pending.len());
+        for (one, subscribed) in pending.iter_mut().zip(subscribed) {
+            one.missed.extend(subscribed.missed);
+            one.gap |= subscribed.gap;
+            begun.push((subscribed.channel, subscribed.from));
+        }
+        trim(&mut pending, self.worker.settings().recovery_bytes_max);
         let mut listening = Listening { channels: Vec::with_capacity(pending.len()), missed: Vec::new() };
-        for (one, subscribed) in pending.into_iter().zip(subscribed) {
-            let Subscribed { channel: uid, from, missed, gap } = subscribed;
+        for (one, (uid, from)) in pending.into_iter().zip(begun) {
             let subscriber = Subscriber { key, from, session, filter: one.filter.clone() };
             let subscription = state.fanout.add(uid, one.wire, subscriber);
             slot.listening.push(ListeningTo { channel: Arc::clone(&one.channel), subscription });
-            let all = one.missed.into_iter().chain(missed);
-            let wanted = all.filter(|publication| one.filter.as_ref().is_none_or(|f| f(publication)));
+            let wanted = one.missed.into_iter().filter(|publication| {
+                publication.except != Some(session) && one.filter.as_ref().is_none_or(|f| f(publication))
+            });
             let before = listening.missed.len();
             listening.missed.extend(wanted.map(|publication| (one.wire, publication)));
             if one.channel.flags().contains(ChannelFlags::PRESENCE) {
@@ -258,13 +262,57 @@ impl Client {
             }
             let resumed = listening.missed.get(before).map_or(from, |(_, first)| first.position);
             let gap = match one.asked {
-                Since::After(since) if gap || one.gap => Some(Gap { since, resumed }),
+                Since::After(since) if one.gap => Some(Gap { since, resumed }),
                 _ => None,
             };
             listening.channels.push(ListeningOn { channel: one.channel, position: from, gap });
         }
         listening.missed.sort_by_key(|(_, publication)| publication.position);
         Ok(listening)
+    }
+
+    /// Takes back subscriptions of the worker's that come to nothing.
+    fn forgo(&self, caller: &Caller, fanout: &Fanout<SessionKey, Wire>, subscribed: &[Subscribed]) {
+        let hub = &self.node().org(&caller.org).hub;
+        for one in subscribed {
+            if fanout.groups(one.channel).is_empty() {
+                hub.unsubscribe(self.worker.0.id, one.channel, self.worker.0.now.get());
+            }
+        }
+    }
+}
+
+/// Whether a session can listen to so many more, and does not yet to any of them.
+fn has_room(session: &Session, pending: &[Pending]) -> Result<(), ListenError> {
+    let max = session.caller.limits.subscriptions_per_session_max;
+    if session.listening.len() + pending.len() > max {
+        return Err(ListenError::TooManySubscriptions { max });
+    }
+    let twice = |one: &&Pending| session.listening.iter().any(|other| other.channel == one.channel);
+    match pending.iter().find(twice) {
+        Some(one) => Err(ListenError::AlreadyListening(Arc::clone(&one.channel))),
+        None => Ok(()),
+    }
+}
+
+/// Lets go of the oldest that was missed where all of it is more than `bytes_max`; the newest of all always stays.
+fn trim(pending: &mut [Pending], bytes_max: usize) {
+    let missed = || pending.iter().flat_map(|one| &one.missed);
+    if missed().map(|publication| publication.memory_bytes()).sum::<usize>() <= bytes_max {
+        return;
+    }
+    let mut sizes: Vec<_> = missed().map(|one| (one.position, one.memory_bytes())).collect();
+    sizes.sort_unstable_by_key(|(position, _)| std::cmp::Reverse(*position));
+    let mut kept = 0;
+    let cut = sizes.iter().enumerate().find(|(at, (_, bytes))| {
+        kept += bytes;
+        kept > bytes_max && *at > 0
+    });
+    let Some((_, (cut, _))) = cut else { return };
+    for one in pending {
+        let old = one.missed.partition_point(|publication| publication.position <= *cut);
+        one.gap |= old > 0;
+        one.missed.drain(..old);
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Outbox {
     bytes: usize,
     /// Bytes beyond the limit that are let in: what a session asked for when it came back.
     allowance: usize,
-    /// Whether the first is written in part, so that it cannot be taken back.
+    /// Whether the first cannot be taken back: it is written in part, or is what all else comes after.
     begun: bool,
 }
 
@@ -42,19 +42,34 @@ impl Outbox {
     #[inline]
     pub(crate) fn has_room(&self, len: usize, max: usize) -> bool {
         // An empty outbox takes one of any size: the limits on messages have been kept already.
-        self.bytes + len <= max + self.allowance || self.queue.is_empty()
+        self.bytes.saturating_add(len) <= max.saturating_add(self.allowance) || self.queue.is_empty()
+    }
+
+    /// Whether `len` more that the session asked for fit under `max`, what it asked for before included.
+    pub(crate) fn has_room_for_asked(&self, len: usize, max: usize) -> bool {
+        self.bytes.saturating_add(len) <= max || self.queue.is_empty()
     }
 
     #[inline]
     pub(crate) fn push(&mut self, bytes: Bytes) {
-        self.bytes += bytes.len();
-        self.queue.push_back(bytes);
+        // Nothing to write is no write: the socket would take none of it.
+        if !bytes.is_empty() {
+            self.bytes += bytes.len();
+            self.queue.push_back(bytes);
+        }
     }
 
     /// Takes in what the session asked for, whatever its size.
     pub(crate) fn push_asked(&mut self, bytes: Bytes) {
         self.allowance += bytes.len();
         self.push(bytes);
+    }
+
+    /// Takes in what has to stand before all else and is never dropped.
+    pub(crate) fn push_head(&mut self, bytes: Bytes) {
+        debug_assert!(self.queue.is_empty());
+        self.push(bytes);
+        self.begun = true;
     }
 
     /// Drops what can be dropped: all but a frame that is written in part.
@@ -210,6 +225,26 @@ mod tests {
         outbox.clear();
         outbox.flush(&mut socket, &mut scratch).unwrap();
         assert_eq!(socket.written, b"first");
+    }
+
+    #[test]
+    fn clearing_keeps_the_head_and_nothing_is_not_queued() {
+        let mut outbox = Outbox::default();
+        outbox.push(Bytes::new());
+        assert!(outbox.is_empty());
+        outbox.push_head(Bytes::from_static(b"head"));
+        outbox.push(Bytes::from_static(b"first"));
+        outbox.clear();
+        assert_eq!(outbox.take_each(), [Bytes::from_static(b"head")]);
+    }
+
+    #[test]
+    fn what_is_asked_for_again_and_again_has_a_limit_of_its_own() {
+        let mut outbox = Outbox::default();
+        assert!(outbox.has_room_for_asked(500, 100));
+        outbox.push_asked(Bytes::from(vec![0; 60]));
+        assert!(outbox.has_room_for_asked(40, 100));
+        assert!(!outbox.has_room_for_asked(41, 100));
     }
 
     #[test]

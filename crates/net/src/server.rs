@@ -85,6 +85,7 @@ impl Server {
         let (settings, endpoint) = (Arc::new(settings), Arc::new(endpoint));
         let mut threads = Vec::new();
         for index in 0..workers {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let poll = mio::Poll::new()?;
             let registry = poll.registry().try_clone()?;
             let (node, settings, load) = (Arc::clone(&node), Arc::clone(&settings), Arc::clone(&load));
@@ -93,13 +94,10 @@ impl Server {
             let listeners = if index == 0 { std::mem::take(&mut listeners) } else { Vec::new() };
             let timers = (index == 0).then(|| Arc::clone(&timers));
             let work = move || {
+                let _last_resort = AbortOnPanic;
                 let mailbox = Arc::clone(&mailboxes[index]);
                 let worker = Worker::new(WorkerId(index as u16), node, settings, mailbox, load, registry);
                 let endpoint = Rc::new(endpoint(&worker));
-                let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                    Ok(runtime) => runtime,
-                    Err(error) => return tracing::error!(%error, "cannot start a worker"),
-                };
                 let local = tokio::task::LocalSet::new();
                 local.block_on(&runtime, async {
                     if let Some(timers) = timers {
@@ -143,6 +141,19 @@ impl Server {
             finished &= thread.is_finished();
         }
         finished
+    }
+}
+
+/// Ends the process when a worker panics: without it its clients would hear nothing more, and once its inbox is
+/// full publishers would wait for it for ever. To be started again is the better of the two.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a worker panicked: the process ends");
+            std::process::abort();
+        }
     }
 }
 

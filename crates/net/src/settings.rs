@@ -17,7 +17,10 @@ pub enum SlowReader {
 pub struct NetSettings {
     /// How many bytes may wait to be written to one session.
     pub outbox_bytes_max: usize,
-    /// What happens when they are more.
+    /// How many bytes of what it missed a session is sent at most when it comes back; beyond it gets the newest, and is
+    /// told of the gap.
+    pub recovery_bytes_max: usize,
+    /// What happens when more than `outbox_bytes_max` wait.
     pub slow_reader: SlowReader,
     /// How many bytes a WebSocket message may have.
     pub message_bytes_max: usize,
@@ -43,6 +46,7 @@ impl Default for NetSettings {
     fn default() -> NetSettings {
         NetSettings {
             outbox_bytes_max: 1 << 20,
+            recovery_bytes_max: 16 << 20,
             slow_reader: SlowReader::Disconnect,
             message_bytes_max: (1 << 20) + 4096,
             connections_max: 1_000_000,

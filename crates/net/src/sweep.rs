@@ -73,7 +73,7 @@ impl Worker {
     pub(crate) fn drain(&self, close: &Close) {
         let clients: Vec<Client> = {
             let mut state = self.0.state.borrow_mut();
-            state.draining = true;
+            state.draining = Some(close.clone());
             let State { sessions, .. } = &*state;
             let client = |(key, session): (usize, &Session)| {
                 Client::new(self.clone(), SessionKey(key as u32), session.id)

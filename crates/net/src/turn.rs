@@ -20,6 +20,9 @@ use crate::{Client, Endpoint, Worker};
 
 const EVENTS_PER_TURN: usize = 1024;
 
+/// How much is read before what came of it is delivered and written: those who send most wait for the others.
+const READ_BYTES_PER_TURN: usize = 1 << 20;
+
 /// How soon publishers that were held back are read again.
 const CONGESTED_PAUSE: Duration = Duration::from_millis(1);
 
@@ -36,9 +39,12 @@ pub(crate) struct Turns<E> {
     listeners: Vec<TcpListener>,
     mailboxes: Arc<[Arc<Mailbox>]>,
     sweep: Pin<Box<Sleep>>,
-    /// Accepting goes on at the next sweep.
+    /// Somebody may wait to be accepted.
+    knocked: bool,
+    /// There are no descriptors for those who wait: they are accepted at the next sweep.
     exhausted: bool,
     pause: Pin<Box<Sleep>>,
+    /// Reading goes on when the workers have caught up.
     paused: bool,
 }
 
@@ -65,6 +71,7 @@ impl<E: Endpoint> Turns<E> {
             listeners: watched,
             mailboxes,
             sweep: Box::pin(tokio::time::sleep(SWEEP_INTERVAL)),
+            knocked: false,
             exhausted: false,
             pause: Box::pin(tokio::time::sleep(Duration::ZERO)),
             paused: false,
@@ -83,18 +90,21 @@ impl<E: Endpoint> Turns<E> {
         self.poll_sweep(cx);
         self.handle_mail();
         self.poll_sockets(cx);
-        self.read_more(cx);
+        self.accept();
+        self.read(cx);
         self.worker.deliver();
         self.worker.flush();
         let worker = &self.worker.0;
         worker.mailbox.waker.register(cx.waker());
         let state = worker.state.borrow();
         let open = worker.load.connections[usize::from(worker.id.0)].load(Ordering::Relaxed);
-        if state.draining && open == 0 {
+        if state.draining.is_some() && open == 0 {
             return Poll::Ready(());
         }
-        let unread = !state.unread.is_empty() && !self.paused;
-        if worker.mailbox.has_any() || !state.dirty.is_empty() || unread {
+        // What paused may have been this worker's own inbox, which is empty by now.
+        let paused = self.paused && worker.node.hub().is_congested();
+        let unread = !state.unread.is_empty() && !paused;
+        if worker.mailbox.has_any() || !state.dirty.is_empty() || unread || self.knocked {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -104,16 +114,14 @@ impl<E: Endpoint> Turns<E> {
         while self.sweep.as_mut().poll(cx).is_ready() {
             self.sweep.as_mut().reset(Instant::now() + SWEEP_INTERVAL);
             self.worker.sweep();
-            if std::mem::take(&mut self.exhausted) {
-                self.accept(None);
-            }
+            self.knocked |= std::mem::take(&mut self.exhausted);
         }
     }
 
     fn handle_mail(&mut self) {
         for mail in self.worker.0.mailbox.take() {
             match mail {
-                Mail::Connection(socket, peer) => self.worker.take_in(&self.endpoint, socket, peer),
+                Mail::Connection(socket, peer) => self.worker.take_in(socket, peer),
                 Mail::Published(key, id, ticket, result) => {
                     let client = Client::new(self.worker.clone(), key, id);
                     self.worker
@@ -147,40 +155,42 @@ impl<E: Endpoint> Turns<E> {
     }
 
     fn handle_events(&mut self) {
-        let congested = self.worker.node().hub().is_congested();
-        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        for event in &events {
+        let mut state = self.worker.0.state.borrow_mut();
+        for event in &self.events {
             let Token(token) = event.token();
             if token >= LISTENER_TOKENS {
-                self.accept(Some(token - LISTENER_TOKENS));
+                self.knocked = true;
                 continue;
             }
             let key = ConnectionKey(token as u32);
             if event.is_writable() {
-                self.worker.mark_writable(key);
+                state.mark_writable(key);
             }
             if event.is_readable() || event.is_read_closed() || event.is_error() {
-                if congested {
-                    self.worker.read_again(key);
-                } else {
-                    self.worker.read(&self.endpoint, key, event.is_read_closed());
+                if let Some(connection) = state.connections.get_mut(token) {
+                    connection.hung_up |= event.is_read_closed();
                 }
+                state.read_again(key);
             }
         }
-        self.events = events;
     }
 
-    /// Reads on where the last turn left off, unless some worker cannot keep up with what is published.
-    fn read_more(&mut self, cx: &mut Context<'_>) {
-        self.paused = self.worker.node().hub().is_congested();
-        if self.paused {
-            self.pause.as_mut().reset(Instant::now() + CONGESTED_PAUSE);
-            // Polled so that it wakes us.
-            let _ = self.pause.as_mut().poll(cx);
-            return;
-        }
+    /// Reads what has something, whoever waited longest first, unless some worker cannot keep up with what is published.
+    fn read(&mut self, cx: &mut Context<'_>) {
+        self.paused = false;
+        let mut bytes = 0;
         let count = self.worker.0.state.borrow().unread.len();
         for _ in 0..count {
+            if bytes >= READ_BYTES_PER_TURN {
+                return;
+            }
+            if self.worker.node().hub().is_congested() {
+                self.paused = true;
+                self.pause.as_mut().reset(Instant::now() + CONGESTED_PAUSE);
+                // Polled so that it wakes us.
+                let _ = self.pause.as_mut().poll(cx);
+                return;
+            }
             let key = {
                 let mut state = self.worker.0.state.borrow_mut();
                 let State { unread, connections, .. } = &mut *state;
@@ -189,24 +199,19 @@ impl<E: Endpoint> Turns<E> {
                 connection.unread = false;
                 key
             };
-            self.worker.read(&self.endpoint, key, false);
+            bytes += self.worker.read(&self.endpoint, key);
         }
     }
 
-    fn accept(&mut self, only: Option<usize>) {
-        for (at, listener) in self.listeners.iter().enumerate() {
-            if only.is_some_and(|only| only != at) {
-                continue;
-            }
-            loop {
-                match self.worker.accept(listener, &self.mailboxes) {
-                    Accepted::More => continue,
-                    Accepted::All => break,
-                    Accepted::Exhausted => {
-                        self.exhausted = true;
-                        break;
-                    }
-                }
+    fn accept(&mut self) {
+        if !std::mem::take(&mut self.knocked) {
+            return;
+        }
+        for listener in &self.listeners {
+            match self.worker.accept(listener, &self.mailboxes) {
+                Accepted::More => self.knocked = true,
+                Accepted::All => {}
+                Accepted::Exhausted => self.exhausted = true,
             }
         }
     }
@@ -232,11 +237,12 @@ impl Worker {
             *place = Some(open);
         }
     }
+}
 
+impl State {
     /// A socket takes bytes again.
-    fn mark_writable(&self, key: ConnectionKey) {
-        let mut state = self.0.state.borrow_mut();
-        let State { connections, sessions, dirty, .. } = &mut *state;
+    fn mark_writable(&mut self, key: ConnectionKey) {
+        let State { connections, sessions, dirty, .. } = self;
         let Some(Connection { phase: Phase::Open(Some(open)), .. }) = connections.get(key.0 as usize) else {
             return;
         };

@@ -55,7 +55,8 @@ pub(crate) struct State {
     /// Connections that may have more to read.
     pub(crate) unread: VecDeque<ConnectionKey>,
     pub(crate) encoder: Encoder,
-    pub(crate) draining: bool,
+    /// Once the worker drains: what its clients are told.
+    pub(crate) draining: Option<Close>,
     /// Where the next sweep begins.
     pub(crate) swept: usize,
 }
@@ -69,6 +70,18 @@ pub(crate) struct Buffers {
 }
 
 const READ_BUFFER_BYTES: usize = 64 << 10;
+
+/// What [`Worker::note_drop`] is told. All are counted from the start: an alert needs the zero before the one.
+const DROP_REASONS: [&str; 8] = [
+    "close not answered",
+    "close not read",
+    "connections_max",
+    "no request",
+    "outbox full",
+    "ping not answered",
+    "slow reader closed",
+    "volatile",
+];
 
 impl Worker {
     pub(crate) fn new(
@@ -86,7 +99,7 @@ impl Worker {
             dirty: Vec::new(),
             unread: VecDeque::new(),
             encoder: Encoder::new(settings.deflate.threshold_bytes),
-            draining: false,
+            draining: None,
             swept: 0,
         };
         let buffers = Buffers {
@@ -95,6 +108,9 @@ impl Worker {
             batch: Vec::new(),
             inflater: Inflater::new(),
         };
+        for reason in DROP_REASONS {
+            drop(node.metrics().drops.get_or_create(&Reason { reason }));
+        }
         let now = Cell::new(node.now());
         Worker(Rc::new(Inner {
             id,
@@ -128,7 +144,7 @@ impl Worker {
 
     /// Whether the server is about to stop: what begins is to be refused.
     pub fn is_draining(&self) -> bool {
-        self.0.state.borrow().draining
+        self.0.state.borrow().draining.is_some()
     }
 
     /// Opens a session for an answer that is streamed, or awaited.
@@ -171,8 +187,16 @@ impl Worker {
             closing: None,
             last_sent: self.0.now.get().monotonic,
         };
-        let key = SessionKey(self.0.state.borrow_mut().sessions.insert(session) as u32);
-        Ok(Client::new(self.clone(), key, id))
+        let (key, draining) = {
+            let mut state = self.0.state.borrow_mut();
+            (SessionKey(state.sessions.insert(session) as u32), state.draining.clone())
+        };
+        let client = Client::new(self.clone(), key, id);
+        // Asked for before the worker began to drain, and too late to be told with the others.
+        if let Some(close) = draining {
+            client.close(close);
+        }
+        Ok(client)
     }
 
     /// Ends a session: its subscriptions, its presence, its outbox.
@@ -245,6 +269,16 @@ pub(crate) enum Farewell {
 }
 
 impl State {
+    /// Has a connection read, at this turn or the next.
+    pub(crate) fn read_again(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.connections.get_mut(key.0 as usize)
+            && !connection.unread
+        {
+            connection.unread = true;
+            self.unread.push_back(key);
+        }
+    }
+
     /// Puts bytes into a session's outbox, if it has room and is not closing.
     pub(crate) fn push(
         sessions: &mut Slab<Session>,

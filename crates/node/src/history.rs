@@ -6,6 +6,9 @@ use antiphon_store::{Query, Range, StoreError};
 
 use crate::{Node, NodeOrg, ReadError};
 
+/// How many publications are read from the store at a time.
+const PAGE: usize = 1000;
+
 /// Which publications of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
@@ -70,6 +73,8 @@ impl Node {
             _ => caller.may(Permission::History, channel)?,
         }
         let org = self.org(&caller.org);
+        // A page of nothing would have no position to go on from.
+        let limit = limit.max(1);
         match window {
             Window::After(position) => self.after(org, channel, position, limit).await,
             Window::Newest => self.newest(org, channel, limit).await,
@@ -118,17 +123,21 @@ impl Node {
         let mut publications = recent.publications;
         let mut more = publications.len() > limit;
         publications.drain(..publications.len().saturating_sub(limit));
-        if publications.len() < limit && org.hub.rule(channel).persist {
+        if !more && org.hub.rule(channel).persist {
             let before = publications.first().map_or(recent.delivered.next(), |first| first.position);
             let room = limit - publications.len();
-            let stored = self.read(org, channel, Range::Before(before), room).await?;
-            more = stored.more;
-            publications.splice(..0, stored.publications);
+            self.settled().await?;
+            // Without room one is read to know whether there is more.
+            let stored = self.read(org, channel, Range::Before(before), room.max(1)).await?;
+            let excess = stored.publications.len().saturating_sub(room);
+            more = stored.more || excess > 0;
+            publications.splice(..0, stored.publications.into_iter().skip(excess));
         }
         Ok(History { publications, position: recent.delivered, gap: false, more })
     }
 
-    /// What a listener missed between a position and where memory begins.
+    /// What a listener missed between a position and where memory begins: the newest of it, up to `recovery_max` and about
+    /// `bytes_max`.
     ///
     /// # Errors
     /// The store does not answer.
@@ -138,27 +147,32 @@ impl Node {
         channel: &Arc<ChannelId>,
         since: Position,
         floor: Position,
+        bytes_max: usize,
     ) -> Result<MissedInStore, StoreError> {
         let org = self.org(&caller.org);
         self.settled().await?;
-        let mut missed = MissedInStore::default();
-        let mut after = since;
+        let count_max = self.settings.recovery_max;
+        let (mut pages, mut count, mut bytes, mut gap) = (Vec::new(), 0, 0, false);
+        let mut before = floor.next();
+        // From the end: who missed more than is sent costs no more than what is sent.
         loop {
-            let range = Range::AfterUntil { after, until: floor };
-            let page = self.read(org, channel, range, 1000).await?;
-            if after == since && since != Position::ZERO && page.trimmed_to > since {
-                missed.gap = true;
-            }
-            let Some(last) = page.publications.last() else { return Ok(missed) };
-            after = last.position;
-            missed.publications.extend(page.publications);
-            let excess = missed.publications.len().saturating_sub(self.settings.recovery_max);
-            if excess > 0 {
-                missed.publications.drain(..excess);
-                missed.gap = true;
-            }
-            if !page.more {
-                return Ok(missed);
+            // One more than is sent tells whether there are more.
+            let limit = (count_max - count).saturating_add(1).min(PAGE);
+            let page = self.read(org, channel, Range::Before(before), limit).await?;
+            gap |= since != Position::ZERO && page.trimmed_to > since;
+            let mut publications = page.publications;
+            let old = publications.partition_point(|publication| publication.position <= since);
+            publications.drain(..old);
+            let complete = old > 0 || !page.more || publications.is_empty();
+            let excess = (count + publications.len()).saturating_sub(count_max);
+            publications.drain(..excess);
+            count += publications.len();
+            bytes += publications.iter().map(|publication| publication.memory_bytes()).sum::<usize>();
+            before = publications.first().map_or(before, |first| first.position);
+            pages.push(publications);
+            gap |= excess > 0 || (!complete && bytes > bytes_max);
+            if complete || excess > 0 || bytes > bytes_max {
+                return Ok(MissedInStore { publications: pages.into_iter().rev().flatten().collect(), gap });
             }
         }
     }

@@ -50,18 +50,17 @@ impl Node {
             return Ok(self.commit(&org, entry, None, keep, done));
         };
         let mut done = Some(done);
+        let mut done = || done.take().map_or_else(|| -> Completion { Box::new(|_| {}) }, |done| done());
         let limits = (self.settings.idempotency_keys_max, self.settings.idempotency_keep);
-        let make = || done.take().map_or_else(|| -> Completion { Box::new(|_| {}) }, |done| done());
         // A statement of its own: the lock must not be held while the store may answer.
-        let verdict = org.attempts.lock().begin(&attempt, make, now.monotonic, limits)?;
+        let verdict = org.attempts.lock().begin(&attempt, &mut done, now.monotonic, limits)?;
         match verdict {
             Verdict::Done(receipt) => return Ok(Some(receipt)),
             Verdict::Waits => return Ok(None),
             Verdict::New => {}
             Verdict::Store(publication) => {
                 let entry = entry(&org, &rule, publication, &draft, now);
-                let done = done.take().map(|done| done()).unwrap_or_else(|| Box::new(|_| {}));
-                return Ok(self.commit(&org, entry, Some(attempt), keep, || done));
+                return Ok(self.commit(&org, entry, Some(attempt), keep, done));
             }
         }
         let entry = match self.enter(&org, &rule, draft, keep, now) {
@@ -73,8 +72,7 @@ impl Node {
                 return Err(error);
             }
         };
-        let done = done.take().map(|done| done()).unwrap_or_else(|| Box::new(|_| {}));
-        Ok(self.commit(&org, entry, Some(attempt), keep, || done))
+        Ok(self.commit(&org, entry, Some(attempt), keep, done))
     }
 
     /// Publishes and waits for the store, if it is to be stored.

@@ -36,7 +36,14 @@ impl Listener for V1Listener {
     fn hear(&mut self) -> BoxFuture<'_, Result<Vec<Heard>, Lost>> {
         async move {
             let client = self.client.as_mut().ok_or_else(not_connected)?;
-            let said = client.try_next().await.map_err(|closed| Lost(format!("{closed:?}")))?;
+            let said = match client.try_next().await {
+                Ok(said) => said,
+                Err(closed) => {
+                    // A socket that is kept keeps the server waiting for its end.
+                    self.client = None;
+                    return Err(Lost(format!("{closed:?}")));
+                }
+            };
             Ok(vec![match said["type"].as_str() {
                 Some("message") => message(&said),
                 Some("gap") => Heard::Gap,

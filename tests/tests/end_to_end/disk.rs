@@ -104,3 +104,12 @@ async fn a_full_disk_is_another_problem() {
     assert_eq!(numbers, (0..published).map(Value::from).collect::<Vec<_>>());
     api.get("/v1/channels/room?limit=3").send().await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_belongs_to_one_server_at_a_time() {
+    let mut server = Server::start("").await;
+    let said = server.start_second().await;
+    assert!(said.contains("in use"), "{said}");
+    assert!(server.is_running());
+    server.api().post("/v1/channels/room").json(&json!(1)).send().await.expect(201);
+}

@@ -7,6 +7,7 @@ mod drain;
 mod durability;
 mod hostile;
 mod many;
+mod messages;
 mod orgs;
 mod presence;
 mod recovery;

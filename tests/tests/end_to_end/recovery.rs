@@ -1,9 +1,12 @@
 //! Whoever comes back with a position gets what it missed, or is told that it cannot.
 
-use antiphon_tests::{Follower, Position, Server, Target, Technique, Transcript, V1, position};
+use antiphon_tests::{Follower, Position, Server, Target, Technique, Transcript, V1, eventually, position};
 use serde_json::{Value, json};
 
 const CONFIG: &str = r#"
+[store]
+retention_interval_millis = 20
+
 [[rule]]
 channels = "small-ring"
 ring_size = 5
@@ -31,13 +34,24 @@ async fn publish(target: &Target, numbers: std::ops::Range<u64>) -> Vec<Position
     positions
 }
 
-/// What a client of this technique hears that comes with this position, up to a message that is published when it is there.
-async fn heard(technique: Technique, target: &Target, since: Position) -> Transcript {
+/// Whether a client is to be told of a gap.
+#[derive(Clone, Copy, PartialEq)]
+enum Gap {
+    Yes,
+    No,
+}
+
+/// What a client of this technique hears that comes with this position, up to a message that is published when it is
+/// there, and has been told of the gap.
+async fn heard(technique: Technique, target: &Target, since: Position, gap: Gap) -> Transcript {
+    // Payloads alone cannot tell.
+    let gaps = usize::from(gap == Gap::Yes && technique != Technique::Raw);
     let mut follower = Follower::start(technique, target, since);
-    follower.until("its connection", |heard| heard.connections > 0).await;
+    follower.until("its connection", |heard| heard.connections > 0 && heard.gaps == gaps).await;
     let end = json!(format!("end {technique:?} {since}"));
     target.api.post(&target.path("store=false")).json(&end).send().await.expect(201);
     let mut transcript = follower.until("the end", |heard| heard.has(&end)).await;
+    assert_eq!(transcript.gaps, gaps, "{technique:?} on {} since {since}", target.channel);
     transcript.messages.retain(|(_, payload)| payload.is_u64());
     transcript
 }
@@ -56,15 +70,14 @@ async fn what_memory_does_not_hold_comes_from_the_store() {
     let target = server.target("small-ring");
     let positions = publish(&target, 0..150).await;
     for technique in Technique::ALL {
-        let transcript = heard(technique, &target, positions[9]).await;
+        let transcript = heard(technique, &target, positions[9], Gap::No).await;
         assert_eq!(payloads(&transcript), numbers(10..150), "{technique:?}");
-        assert_eq!(transcript.gaps, 0, "{technique:?}");
         let told = transcript.positions();
         assert!(technique == Technique::Raw || told == positions[10..], "{technique:?}: {told:?}");
-        let transcript = heard(technique, &target, 0).await;
-        assert_eq!((payloads(&transcript), transcript.gaps), (numbers(0..150), 0), "{technique:?} since=0");
-        let last = heard(technique, &target, positions[149]).await;
-        assert_eq!((payloads(&last), last.gaps), (vec![], 0), "{technique:?} since the last");
+        let transcript = heard(technique, &target, 0, Gap::No).await;
+        assert_eq!(payloads(&transcript), numbers(0..150), "{technique:?} since=0");
+        let transcript = heard(technique, &target, positions[149], Gap::No).await;
+        assert_eq!(payloads(&transcript), numbers(0..0), "{technique:?} since the last");
     }
 }
 
@@ -73,39 +86,37 @@ async fn a_gap_is_told_by_every_technique_that_can() {
     let server = Server::start(CONFIG).await;
     // What is left of 20 messages: the ring, or the history.
     for (channel, kept) in [("memory", 5), ("short-history", 8)] {
+        let target = server.target(channel);
         for technique in Technique::ALL {
-            let target = server.target(channel);
             let positions = publish(&target, 0..20).await;
-            let transcript = heard(technique, &target, positions[1]).await;
-            let told = if technique == Technique::Raw { 0 } else { 1 };
-            assert_eq!(transcript.gaps, told, "{technique:?} on {channel}");
-            let heard_payloads = payloads(&transcript);
-            let polled = matches!(technique, Technique::Polling | Technique::LongPolling);
-            if !polled {
-                assert_eq!(heard_payloads, numbers(20 - kept..20), "{technique:?} on {channel}");
-            } else {
-                // The message that ends it may have pushed one out before it was read.
-                assert!(
-                    heard_payloads.ends_with(&numbers(21 - kept..20)),
-                    "{technique:?}: {heard_payloads:?}"
-                );
-            }
+            trimmed(&target, kept).await;
+            let transcript = heard(technique, &target, positions[1], Gap::Yes).await;
+            let expected = numbers(20 - kept as u64..20);
+            assert_eq!(payloads(&transcript), expected, "{technique:?} on {channel}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_kept_is_no_gap() {
+async fn everything_that_is_kept_is_no_gap() {
     let server = Server::start(CONFIG).await;
-    for channel in ["memory", "short-history"] {
+    for (channel, kept) in [("memory", 5), ("short-history", 8)] {
         let target = server.target(channel);
         publish(&target, 0..20).await;
-        for technique in [Technique::Sse, Technique::Ndjson, Technique::V1] {
-            assert_eq!(heard(technique, &target, 0).await.gaps, 0, "{technique:?} on {channel}");
+        trimmed(&target, kept).await;
+        for technique in Technique::ALL {
+            heard(technique, &target, 0, Gap::No).await;
         }
-        let page = server.api().get(&target.path("since=0")).send().await.expect(200).json();
-        assert_eq!(page["gap"], false);
     }
+}
+
+/// Waits until retention has done its work.
+async fn trimmed(target: &Target, kept: usize) {
+    eventually("retention", async || {
+        let page = target.api.get(&target.path("since=0")).send().await.expect(200).json();
+        (page["messages"].as_array().unwrap().len() == kept).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,7 +128,7 @@ async fn a_gap_says_from_where_to_where() {
     let check = |gap: &Value| {
         assert_eq!(gap["since"], since, "{gap}");
         let resumed = position(&gap["resumed"]);
-        assert!((positions[1]..positions[15]).contains(&resumed), "{gap} of {positions:?}");
+        assert!((positions[1]..=positions[15]).contains(&resumed), "{gap} of {positions:?}");
     };
     let path = target.path(&format!("since={since}"));
     let mut lines = api.get(&path).header("accept", "application/x-ndjson").stream().await;
@@ -143,9 +154,8 @@ async fn a_position_that_was_never_given_is_a_gap() {
     // An hour ahead.
     let ahead = positions[2] + 36_000_000_000;
     for technique in Technique::ALL {
-        let transcript = heard(technique, &target, ahead).await;
-        let told = if technique == Technique::Raw { 0 } else { 1 };
-        assert_eq!((transcript.gaps, payloads(&transcript)), (told, vec![]), "{technique:?}");
+        let transcript = heard(technique, &target, ahead, Gap::Yes).await;
+        assert_eq!(payloads(&transcript), numbers(0..0), "{technique:?}");
     }
 }
 

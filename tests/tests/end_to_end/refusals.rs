@@ -99,8 +99,8 @@ async fn bad_requests_by_table() {
             batch(
                 json!([{"channel": "a", "payload": 1}, {"channel": "a", "payload": 1}, {"channel": "a", "payload": 1}]),
             ),
-            413,
-            "too-large",
+            400,
+            "invalid-body",
         ),
         ("system channel", post(&format!("{room}?system=true")).json(&json!(1)), 403, "not-permitted"),
     ];

@@ -75,6 +75,11 @@ async fn everybody_hears_everything(ways: &[Way], each: usize) {
 fn check(technique: Technique, transcript: &Transcript, publishers: usize, each: usize) {
     assert_eq!(transcript.gaps, 0, "{technique:?} was told of a gap");
     assert!(transcript.connections >= 3, "{technique:?} had {} connections", transcript.connections);
+    let repeated =
+        |at: &usize| transcript.messages[..*at].iter().any(|(_, one)| *one == transcript.messages[*at].1);
+    let repeated: Vec<_> =
+        (0..transcript.messages.len()).filter(repeated).map(|at| &transcript.messages[at]).collect();
+    assert!(repeated.is_empty(), "{technique:?} heard more than once: {repeated:?}");
     assert_eq!(transcript.messages.len(), publishers * each + 1, "{technique:?}");
     let positions = transcript.positions();
     assert!(positions.is_sorted_by(|a, b| a < b), "{technique:?}: positions do not rise");

@@ -68,7 +68,12 @@ impl TryFrom<RateSettings> for Rate {
 
 impl From<Rate> for RateSettings {
     fn from(rate: Rate) -> RateSettings {
-        RateSettings { per_second: 1e9 / rate.interval_nanos as f64, burst: Some(rate.burst) }
+        let exact = 1e9 / rate.interval_nanos as f64;
+        // The interval was rounded: 3 a second are to be written as 3, not as 2.999999994.
+        let shorter = (0..16).filter_map(|digits| format!("{exact:.digits$e}").parse().ok());
+        let per_second =
+            shorter.into_iter().find(|text| (1e9_f64 / text).ceil() as u64 == rate.interval_nanos);
+        RateSettings { per_second: per_second.unwrap_or(exact), burst: Some(rate.burst) }
     }
 }
 
@@ -93,6 +98,16 @@ mod tests {
             assert_eq!(Rate::new(per_second, 1), Err(InvalidRate::PerSecond));
         }
         assert_eq!(Rate::new(1.0, 0), Err(InvalidRate::Burst));
+    }
+
+    #[test]
+    fn rates_are_written_as_they_are_read() {
+        for per_second in [0.000_001, 0.1, 0.3, 1.0, 2.5, 3.0, 7.0, 100.0, 999.0, 123_456.7, 1e9] {
+            let rate = Rate::new(per_second, 4).unwrap();
+            let written = toml::to_string(&rate).unwrap();
+            assert_eq!(toml::from_str::<Rate>(&written).unwrap(), rate, "{written}");
+        }
+        assert_eq!(toml::to_string(&Rate::new(3.0, 4).unwrap()).unwrap(), "per_second = 3.0\nburst = 4\n");
     }
 
     #[test]

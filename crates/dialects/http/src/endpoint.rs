@@ -1,6 +1,5 @@
 //! From a request to its resource, and what all answers have in common.
 
-use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -221,28 +220,26 @@ impl Endpoint for HttpDialect {
         self.decide(request, offered, peer, worker)
     }
 
-    fn call(
+    async fn call(
         self: Rc<Self>,
         request: http::Request<Incoming>,
         peer: Peer,
         worker: Worker,
-    ) -> impl Future<Output = Response<AnswerBody>> + 'static {
-        async move {
-            let (head, body) = request.into_parts();
-            let screened = self.screen(&head, &peer, &worker);
-            let asked = Asked {
-                method: head.method.clone(),
-                origin: head.headers.get(ORIGIN).cloned(),
-                encoding: accept::encoding(list(&head.headers, &ACCEPT_ENCODING).as_deref()),
-                screened: if screened.is_ok() { Screened::Passed } else { Screened::Refused },
-            };
-            let answer = match screened {
-                Ok(()) => self.route(head, body, peer, worker).await,
-                Err(problem) => Err(problem),
-            };
-            let response = answer.unwrap_or_else(|problem| problem.into_response().map(AnswerBody::from));
-            self.finish(response, asked).await
-        }
+    ) -> Response<AnswerBody> {
+        let (head, body) = request.into_parts();
+        let screened = self.screen(&head, &peer, &worker);
+        let asked = Asked {
+            method: head.method.clone(),
+            origin: head.headers.get(ORIGIN).cloned(),
+            encoding: accept::encoding(list(&head.headers, &ACCEPT_ENCODING).as_deref()),
+            screened: if screened.is_ok() { Screened::Passed } else { Screened::Refused },
+        };
+        let answer = match screened {
+            Ok(()) => self.route(head, body, peer, worker).await,
+            Err(problem) => Err(problem),
+        };
+        let response = answer.unwrap_or_else(|problem| problem.into_response().map(AnswerBody::from));
+        self.finish(response, asked).await
     }
 }
 

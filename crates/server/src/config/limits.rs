@@ -40,6 +40,10 @@ pub(crate) struct LimitSettings {
     /// How many messages a listener who comes back is sent at most, for each channel. Default: 10,000. Who missed more gets the
     /// newest and is told of the gap. They are read at once, so a high limit makes a crowd that comes back expensive.
     pub(crate) recovery_max: usize,
+    /// How many bytes of messages a listener who comes back is sent at most. Default: 16 MiB. Who missed more gets the newest and is
+    /// told of the gap. They wait in memory until they are written, so times the clients of a crowd that comes back, this is what
+    /// they can take.
+    pub(crate) recovery_bytes_max: usize,
     /// How many deliveries may wait for a worker before publishers are slowed down. Default: 100,000. Each is small, but
     /// what it delivers stays in memory for as long as it waits.
     pub(crate) inbox_max: usize,
@@ -83,6 +87,7 @@ impl Default for LimitSettings {
             replies_max: hub.replies_max,
             reply_bytes_max: hub.reply_bytes_max,
             recovery_max: node.recovery_max,
+            recovery_bytes_max: net.recovery_bytes_max,
             inbox_max: hub.inbox_max,
             idempotency_keys_max: node.idempotency_keys_max,
         }
@@ -99,6 +104,7 @@ impl LimitSettings {
             ("limits.head_bytes_max", self.head_bytes_max),
             ("limits.channels_max", self.channels_max),
             ("limits.recovery_max", self.recovery_max),
+            ("limits.recovery_bytes_max", self.recovery_bytes_max),
             ("limits.inbox_max", self.inbox_max),
         ]
         .into_iter()

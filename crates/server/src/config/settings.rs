@@ -13,7 +13,7 @@ use super::store::StoreSection;
 use super::timeouts::TimeoutSettings;
 
 /// Everything that can be set.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     /// The addresses to listen on, each as `IP:port`; port 0 takes a free one. Default: `127.0.0.1:8080`, which only this
@@ -90,17 +90,6 @@ pub(crate) struct OrgSection {
     /// rule whose pattern matches counts.
     #[serde(default, rename = "rule")]
     pub(crate) rules: Vec<RuleSettings>,
-}
-
-impl PartialEq for OrgSection {
-    fn eq(&self, other: &OrgSection) -> bool {
-        // Secrets are compared too: `Debug` and serialization redact them.
-        let secrets = |org: &OrgSettings| {
-            let keys = org.keys.iter().map(|key| key.key.clone());
-            keys.chain(org.jwt.iter().map(|jwt| jwt.secret.clone())).collect::<Vec<_>>()
-        };
-        format!("{self:?}") == format!("{other:?}") && secrets(&self.access) == secrets(&other.access)
-    }
 }
 
 impl Default for Settings {

@@ -103,11 +103,14 @@ fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use antiphon_store::{MemoryStore, StoreSettings};
+    use antiphon_store::{SqliteStore, StoreSettings};
 
     #[tokio::test]
     async fn a_closed_store_does_not_answer() {
-        let store = MemoryStore::new(&StoreSettings::default()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path(), &StoreSettings::default()).unwrap();
         assert!(probe(&store).await);
+        store.close().unwrap();
+        assert!(!probe(&store).await);
     }
 }

@@ -131,6 +131,7 @@ fn net(settings: &Settings) -> NetSettings {
     let (limits, timeouts) = (&settings.limits, &settings.timeouts);
     let mut net = NetSettings {
         outbox_bytes_max: limits.outbox_bytes_max,
+        recovery_bytes_max: limits.recovery_bytes_max,
         slow_reader: limits.slow_reader.into(),
         message_bytes_max: limits.message_bytes_max,
         connections_max: limits.connections_max,

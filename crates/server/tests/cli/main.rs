@@ -1,5 +1,7 @@
 //! The binary as people run it: its commands, its errors, and a server that is published to, listened to and stopped.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests may panic as tests may")]
+
 mod clients;
 mod commands;
 mod process;

@@ -1,6 +1,7 @@
 //! A server that starts, answers and stops.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 
 use rustix::process::Signal;
 use ureq::Agent;
@@ -99,6 +100,29 @@ fn told_to_stop_it_says_goodbye_and_ends_with_0() {
         assert!(lines.next().is_none());
         assert_eq!(server.process.wait().code(), Some(0));
     }
+}
+
+#[test]
+fn told_a_second_time_it_stops_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("antiphon.toml");
+    std::fs::write(&config, "[timeouts]\ndrain = \"1h\"\nclose = \"1h\"").unwrap();
+    let mut server = Server::start(directory.path(), &["--memory", "--config", config.to_str().unwrap()]);
+    let mut silent = TcpStream::connect(server.address()).unwrap();
+    let upgrade = "GET /v1/channels/room HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    silent.write_all(upgrade.as_bytes()).unwrap();
+    let mut reader = BufReader::new(silent);
+    let head: Vec<_> =
+        reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+    assert_eq!(head[0], "HTTP/1.1 101 Switching Protocols");
+    server.process.signal(Signal::TERM);
+    let mut close = [0; 4];
+    reader.read_exact(&mut close).unwrap();
+    assert_eq!((close[0], u16::from_be_bytes([close[2], close[3]])), (0x88, 1012), "a close frame");
+    // It waits for an answer, which it does not get.
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.wait().code(), Some(130));
 }
 
 #[test]

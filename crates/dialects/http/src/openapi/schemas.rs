@@ -8,12 +8,12 @@ use utoipa::openapi::{ComponentsBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::wire::duration;
-use crate::wire::problem::Problem;
+use crate::wire::problem::Document;
 
 /// Adds every schema of this module to a document.
 pub(super) fn add_to(components: ComponentsBuilder) -> ComponentsBuilder {
     components
-        .schema("Problem", Problem::schema())
+        .schema("Problem", Document::schema())
         .schema("Message", Message::schema())
         .schema("Page", Page::schema())
         .schema("Receipt", Receipt::schema())
@@ -43,6 +43,10 @@ fn publication() -> Schema {
     binary.properties.insert("payload".to_owned(), base64.into());
     binary.properties.insert("encoding".to_owned(), Ref::from_schema_name("Encoding").into());
     Schema::OneOf(OneOfBuilder::new().item(json).item(binary).build())
+}
+
+fn problem() -> Ref {
+    Ref::from_schema_name("Problem")
 }
 
 /// A duration as text, or in milliseconds.
@@ -150,7 +154,8 @@ pub(super) struct Receipt {
 /// A publication was not taken, or not stored.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Refusal {
-    error: Problem,
+    #[schema(schema_with = problem)]
+    error: Document,
 }
 
 /// What became of a publication of a batch.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use antiphon_access::Permission;
 use antiphon_model::{ChannelFlags, ChannelId, Position};
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -65,9 +65,13 @@ impl ProblemKind {
     }
 }
 
+/// What went wrong, and what belongs to the answer that says so. Boxed, because most results are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem(Box<Document>);
+
 /// What went wrong, for programs and for people (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub(crate) struct Problem {
+pub(crate) struct Document {
     /// What sort of problem it is: `urn:antiphon:problem:` and a word that stays the same.
     #[serde(rename = "type")]
     #[schema(format = "uri", example = "urn:antiphon:problem:invalid-parameter")]
@@ -114,7 +118,7 @@ fn is_false(flag: &bool) -> bool {
 impl Problem {
     pub(crate) fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Problem {
         let (slug, title, status) = kind.parts();
-        Problem {
+        Problem(Box::new(Document {
             kind: format!("urn:antiphon:problem:{slug}"),
             title,
             status: status.as_u16(),
@@ -127,49 +131,53 @@ impl Problem {
             position: None,
             retry_after: None,
             allow: None,
-        }
+        }))
     }
 
     /// The method is none of `allow`, as the header is written.
     pub(crate) fn method_not_allowed(allow: &'static str) -> Problem {
         let detail = format!("this takes {allow}");
-        Problem { allow: Some(allow), ..Problem::new(ProblemKind::MethodNotAllowed, detail) }
+        let mut problem = Problem::new(ProblemKind::MethodNotAllowed, detail);
+        problem.0.allow = Some(allow);
+        problem
     }
 
-    pub(crate) fn with_parameter(self, name: impl Into<Cow<'static, str>>) -> Problem {
-        Problem { parameter: Some(name.into()), ..self }
+    pub(crate) fn with_parameter(mut self, name: impl Into<Cow<'static, str>>) -> Problem {
+        self.0.parameter = Some(name.into());
+        self
     }
 
-    pub(crate) fn with_channel(self, channel: &ChannelId) -> Problem {
-        Problem {
-            channel: Some(channel.name().into()),
-            system: channel.flags().contains(ChannelFlags::SYSTEM),
-            consumer: channel.flags().contains(ChannelFlags::CONSUMER),
-            ..self
-        }
+    pub(crate) fn with_channel(mut self, channel: &ChannelId) -> Problem {
+        self.0.channel = Some(channel.name().into());
+        self.0.system = channel.flags().contains(ChannelFlags::SYSTEM);
+        self.0.consumer = channel.flags().contains(ChannelFlags::CONSUMER);
+        self
     }
 
-    pub(crate) fn with_permission(self, permission: Permission) -> Problem {
-        Problem { permission: Some(permission), ..self }
+    pub(crate) fn with_permission(mut self, permission: Permission) -> Problem {
+        self.0.permission = Some(permission);
+        self
     }
 
-    pub(crate) fn with_position(self, position: Position) -> Problem {
-        Problem { position: Some(position), ..self }
+    pub(crate) fn with_position(mut self, position: Position) -> Problem {
+        self.0.position = Some(position);
+        self
     }
 
-    pub(crate) fn with_retry_after(self, retry_after: Duration) -> Problem {
-        Problem { retry_after: Some(retry_after), ..self }
+    pub(crate) fn with_retry_after(mut self, retry_after: Duration) -> Problem {
+        self.0.retry_after = Some(retry_after);
+        self
     }
 
     /// Its HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The document.
     pub(crate) fn to_json(&self) -> Vec<u8> {
         // Strings and numbers are always serializable.
-        serde_json::to_vec(self).unwrap_or_default()
+        serde_json::to_vec(&self.0).unwrap_or_default()
     }
 
     /// The answer: the document, and the headers that belong to its status.
@@ -178,15 +186,16 @@ impl Problem {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if let Some(after) = self.retry_after {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(after) = self.0.retry_after {
             // Whole seconds, and never "at once".
             let secs = after.as_millis().div_ceil(1000).max(1);
             headers.insert(RETRY_AFTER, HeaderValue::from(u64::try_from(secs).unwrap_or(u64::MAX)));
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.0.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
+        if self.0.status == StatusCode::UNAUTHORIZED.as_u16() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

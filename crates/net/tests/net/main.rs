@@ -1,0 +1,139 @@
+//! Workers and real sockets, with a small dialect of their own.
+
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod closing;
+mod dialect;
+mod draining;
+mod fanout;
+mod http;
+mod limits;
+mod recovery;
+mod slow;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use antiphon_access::{Access, LimitSettings, OrgSettings};
+use antiphon_hub::{HubSettings, Rule, Rules};
+use antiphon_model::OrgId;
+use antiphon_net::{Close, NetSettings, NodeInputs, Server, ServerParts};
+use antiphon_node::metrics::{Protocol, Reason};
+use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
+use antiphon_store::{MemoryStore, StoreSettings};
+
+use crate::client::Socket;
+use crate::dialect::{Dialect, Gate};
+
+/// What a test's server is made of.
+struct Setup {
+    workers: usize,
+    net: NetSettings,
+    hub: HubSettings,
+    limits: LimitSettings,
+    rule: Rule,
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        let mut setup = Setup {
+            workers: 3,
+            net: NetSettings::default(),
+            hub: HubSettings::default(),
+            limits: LimitSettings::default(),
+            rule: Rule { persist: false, presence: false, ..Rule::default() },
+        };
+        setup.limits.payload_bytes_max = 32 << 20;
+        setup.net.message_bytes_max = 32 << 20;
+        setup
+    }
+}
+
+/// A server of the test's own.
+struct Running {
+    server: Option<Server>,
+    gate: Gate,
+}
+
+impl Setup {
+    fn start(self) -> Running {
+        let Setup { workers, net, hub, limits, rule } = self;
+        let org = OrgSettings { name: "demo".into(), open: true, limits, ..OrgSettings::default() };
+        let access = Access::load(vec![org]).unwrap();
+        let store = Arc::new(MemoryStore::new(&StoreSettings::default()).unwrap());
+        let node = |inputs: NodeInputs| {
+            let parts = NodeParts {
+                settings: NodeSettings { hub, ..NodeSettings::default() },
+                access,
+                store,
+                orgs: vec![OrgParts { id: OrgId::new("demo"), rules: Rules::new([rule]) }],
+                inboxes: Vec::new(),
+                on_earlier: Box::new(|| {}),
+            };
+            Node::new(inputs.into_parts(parts), SystemClock::start())
+        };
+        let gate = Gate::default();
+        let gates = gate.clone();
+        let parts = ServerParts { settings: net, listen: vec!["127.0.0.1:0".parse().unwrap()], workers };
+        let server = Server::start(parts, node, move |_| Dialect::new(gates.clone())).unwrap();
+        Running { server: Some(server), gate }
+    }
+}
+
+impl Running {
+    fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    fn node(&self) -> &Arc<Node> {
+        self.server().node()
+    }
+
+    fn socket(&self) -> Socket {
+        Socket::connect(self.server().addresses()[0])
+    }
+
+    /// A WebSocket on `target`.
+    fn open(&self, target: &str) -> Socket {
+        self.socket().upgraded(target)
+    }
+
+    fn connections(&self) -> i64 {
+        self.node().metrics().connections.get()
+    }
+
+    fn sessions(&self, protocol: &'static str) -> i64 {
+        self.node().metrics().sessions.get_or_create(&Protocol { protocol }).get()
+    }
+
+    fn drops(&self, reason: &'static str) -> u64 {
+        self.node().metrics().drops.get_or_create(&Reason { reason }).get()
+    }
+
+    /// Waits until nothing is left of any client.
+    fn until_empty(&self) {
+        let metrics = self.node().metrics();
+        until("connections end", || self.connections() == 0);
+        until("sessions end", || self.sessions("websocket") == 0 && self.sessions("lines") == 0);
+        until("outboxes are empty", || metrics.outbox_bytes.get() == 0);
+        assert_eq!(self.node().org(&OrgId::new("demo")).sessions(), 0);
+    }
+
+    /// Stops in good order; says whether all were through in time.
+    fn stop(&mut self, deadline: Duration) -> bool {
+        let close = Close { code: 1012, reason: "restarting".into(), reconnect: true };
+        self.server.take().unwrap().stop(&close, deadline)
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for something that other threads bring about.
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let late = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < late, "still waiting until {what}");
+        std::thread::yield_now();
+    }
+}
