@@ -315,7 +315,7 @@ impl Org {
     ) -> Result<Subscribed, SubscribeError> {
         let mut state = self.state.lock();
         let uid = self.ready(&mut state, id, since, now)?;
-        Ok(self.attach(&mut state, worker, uid, since))
+        Ok(self.attach(&mut state, worker, uid, since, now))
     }
 
     /// Begins several subscriptions of one subscriber's at one point of the org's order, or none.
@@ -346,7 +346,7 @@ impl Org {
             }
         }
         let begin =
-            |(uid, (_, since)): (ChannelUid, &(_, Since))| self.attach(&mut state, worker, uid, *since);
+            |(uid, (_, since)): (ChannelUid, &(_, Since))| self.attach(&mut state, worker, uid, *since, now);
         Ok(uids.into_iter().zip(wanted).map(begin).collect())
     }
 
@@ -374,7 +374,14 @@ impl Org {
         Ok(uid)
     }
 
-    fn attach(&self, state: &mut State, worker: WorkerId, uid: ChannelUid, since: Since) -> Subscribed {
+    fn attach(
+        &self,
+        state: &mut State,
+        worker: WorkerId,
+        uid: ChannelUid,
+        since: Since,
+        now: Now,
+    ) -> Subscribed {
         let (delivered, last) = (state.delivered, state.sequence.last());
         let channel = state.by_uid(uid).expect("a channel just made ready is in memory");
         if !channel.workers.contains(&worker) {
@@ -383,7 +390,7 @@ impl Org {
         let Since::After(position) = since else {
             return Subscribed { channel: uid, from: delivered, missed: Vec::new(), gap: false };
         };
-        let missed = channel.ring.after(position).cloned().collect();
+        let missed = channel.ring.after(position, now.wall).cloned().collect();
         let ahead = position > last;
         // Asking from zero is asking for all there is, which is never too little.
         let gap = position != Position::ZERO && (position < channel.ring.floor() || ahead);
@@ -410,8 +417,8 @@ impl Org {
             return Recent { publications: Vec::new(), floor, delivered, more: false };
         };
         channel.ring.expire(channel.rule.history_age, now.wall);
-        let publications: Vec<_> = channel.ring.after(since).take(limit).cloned().collect();
-        let more = channel.ring.after(since).nth(limit).is_some();
+        let publications: Vec<_> = channel.ring.after(since, now.wall).take(limit).cloned().collect();
+        let more = channel.ring.after(since, now.wall).nth(limit).is_some();
         Recent { publications, floor: channel.ring.floor(), delivered, more }
     }
 

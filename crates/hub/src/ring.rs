@@ -70,10 +70,14 @@ impl Ring {
         self.publications.is_empty()
     }
 
-    /// What came after `since`, oldest first.
-    pub(crate) fn after(&self, since: Position) -> impl DoubleEndedIterator<Item = &Arc<Publication>> {
+    /// What came after `since` and has not expired by itself, oldest first.
+    pub(crate) fn after(
+        &self,
+        since: Position,
+        wall: Timestamp,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Publication>> {
         let start = self.publications.partition_point(|p| p.position <= since);
-        self.publications.range(start..)
+        self.publications.range(start..).filter(move |p| p.expires.is_none_or(|expires| wall < expires))
     }
 }
 
@@ -88,7 +92,7 @@ mod tests {
     }
 
     fn positions(ring: &Ring, since: u64) -> Vec<u64> {
-        ring.after(Position(since)).map(|p| p.position.0).collect()
+        ring.after(Position(since), Timestamp(0)).map(|p| p.position.0).collect()
     }
 
     const ROOMY: RingLimits = RingLimits { size: 3, bytes: usize::MAX, age: None };
@@ -116,6 +120,20 @@ mod tests {
         ring.expire(Some(Duration::from_nanos(100)), Timestamp(4));
         assert_eq!(positions(&ring, 0), [3]);
         assert_eq!(ring.floor(), Position(2));
+    }
+
+    #[test]
+    fn what_has_expired_by_itself_is_left_out_and_no_gap() {
+        let mut ring = Ring::new(Position::ZERO);
+        let channel = Arc::new(ChannelId::new("a", ChannelFlags::NONE).unwrap());
+        for (position, ttl) in [(10, None), (20, Some(Duration::from_nanos(500))), (30, None)] {
+            let draft = Draft { ttl, ..Draft::new(Arc::clone(&channel), Payload::Text("x".into())) };
+            ring.push(Arc::new(draft.at(Position(position))), ROOMY, Timestamp(0));
+        }
+        let left = |wall| ring.after(Position(5), Timestamp(wall)).map(|p| p.position.0).collect::<Vec<_>>();
+        assert_eq!(left(24), [10, 20, 30]);
+        assert_eq!(left(25), [10, 30]);
+        assert_eq!(ring.floor(), Position::ZERO);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod time;
 pub use channel::{CHANNEL_NAME_BYTES_MAX, ChannelFlags, ChannelId, InvalidChannelName, OrgId};
 pub use identity::{Identity, IdentityKind};
 pub use pattern::ChannelPattern;
-pub use payload::{InvalidJson, Payload, RawJson};
+pub use payload::{InvalidJson, JSON_DEPTH_MAX, Payload, RawJson};
 pub use position::{InvalidPosition, Position};
 pub use publication::{Draft, Expects, Kind, Publication, SessionId, Storing};
 pub use time::{Monotonic, Now, Timestamp};

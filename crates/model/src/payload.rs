@@ -1,10 +1,19 @@
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-/// The text is not one JSON value.
+/// How deep JSON may nest: a reader that builds a tree of it must not run out of stack.
+pub const JSON_DEPTH_MAX: usize = 128;
+
+/// The text is not one JSON value that is taken.
 #[derive(Debug, thiserror::Error)]
-#[error("not valid JSON: {0}")]
-pub struct InvalidJson(#[from] serde_json::Error);
+pub enum InvalidJson {
+    /// It is not JSON.
+    #[error("not valid JSON: {0}")]
+    Syntax(#[from] serde_json::Error),
+    /// It nests deeper than [`JSON_DEPTH_MAX`].
+    #[error("nests deeper than {JSON_DEPTH_MAX} levels")]
+    TooDeep,
+}
 
 /// One JSON value as the client wrote it: checked, never parsed into a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,12 +23,25 @@ impl RawJson {
     /// Checks that `text` is one JSON value in UTF-8, with nothing but whitespace around it.
     ///
     /// # Errors
-    /// It is not, or it nests deeper than 128 levels.
+    /// It is not, or it nests deeper than [`JSON_DEPTH_MAX`].
     pub fn new(text: Bytes) -> Result<RawJson, InvalidJson> {
         // `from_str` because `IgnoredAny` would skip over strings that are not UTF-8.
         let checked = std::str::from_utf8(&text).map_err(|e| serde::de::Error::custom(e.to_string()));
         checked.and_then(serde_json::from_str::<IgnoredAny>)?;
-        Ok(RawJson(text))
+        RawJson::shallow(text)
+    }
+
+    /// Checks only how deep `text` nests, which has to be one JSON value.
+    ///
+    /// # Errors
+    /// It nests deeper than [`JSON_DEPTH_MAX`].
+    pub fn shallow(text: Bytes) -> Result<RawJson, InvalidJson> {
+        // `[` and `{` differ in one bit. Few texts have so many of them that it matters where they stand.
+        let openings = text.iter().filter(|byte| **byte | 0x20 == b'{').count();
+        if openings > JSON_DEPTH_MAX && depth(&text) > JSON_DEPTH_MAX {
+            return Err(InvalidJson::TooDeep);
+        }
+        Ok(RawJson::from_serializer(text))
     }
 
     /// Trusts that `text` was written by a JSON serializer.
@@ -41,6 +63,36 @@ impl RawJson {
     }
 }
 
+/// How deep a JSON value nests.
+fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = json.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => {
+                bytes.next();
+            }
+            b'"' => return,
+            _ => {}
+        }
+    }
+}
+
 /// What a publication carries. Kept as it came, so that it is handed on without being parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
@@ -53,13 +105,12 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// JSON if `text` is one JSON value, else text. `text` has to be UTF-8.
+    /// JSON if `text` is one JSON value that [`RawJson::new`] takes, else text. `text` has to be UTF-8.
     pub fn from_text(text: Bytes) -> Payload {
         debug_assert!(std::str::from_utf8(&text).is_ok());
-        if serde_json::from_slice::<IgnoredAny>(&text).is_ok() {
-            Payload::Json(RawJson(text))
-        } else {
-            Payload::Text(text)
+        match RawJson::new(text.clone()) {
+            Ok(json) => Payload::Json(json),
+            Err(_) => Payload::Text(text),
         }
     }
 
@@ -93,8 +144,17 @@ mod tests {
         for bad in [&b"{"[..], b"", b"1 2", b"\"\xff\"", b"{\"a\":1,}", b"\xef\xbb\xbf1"] {
             assert!(RawJson::new(Bytes::from_static(bad)).is_err(), "{bad:?}");
         }
-        let deep = "[".repeat(100_000);
-        assert!(RawJson::new(Bytes::from(deep)).is_err());
+        assert!(RawJson::new(Bytes::from("[".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn depth_is_limited_and_brackets_in_strings_are_not_depth() {
+        let nested = |levels: usize| Bytes::from("[".repeat(levels) + &"]".repeat(levels));
+        assert!(RawJson::new(nested(JSON_DEPTH_MAX)).is_ok());
+        assert!(matches!(RawJson::new(nested(JSON_DEPTH_MAX + 1)), Err(InvalidJson::TooDeep)));
+        let flat = format!("[\"{}\\\"[\"]", "[{".repeat(200));
+        assert!(RawJson::new(flat.into()).is_ok());
+        assert!(matches!(Payload::from_text(nested(500)), Payload::Text(_)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{ChannelId, Identity, Payload, Position, RawJson};
+use crate::{ChannelId, Identity, Payload, Position, RawJson, Timestamp};
 
 /// What a publication is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,7 +88,7 @@ pub struct Draft {
     pub expects: Expects,
     /// Whether it is stored.
     pub storing: Storing,
-    /// How long the store keeps it, if shorter than the channel's rule.
+    /// How long it is kept, if shorter than the channel's rule.
     pub ttl: Option<Duration>,
     /// The publisher's own name for this attempt: a second draft with it, on this channel and by this
     /// publisher, is the same publication.
@@ -117,6 +117,7 @@ impl Draft {
     pub fn at(self, position: Position) -> Publication {
         Publication {
             position,
+            expires: self.ttl.map(|ttl| position.timestamp().later_by(ttl)),
             channel: self.channel,
             kind: self.kind,
             name: self.name,
@@ -134,6 +135,8 @@ impl Draft {
 pub struct Publication {
     /// Where it stands in its org's order.
     pub position: Position,
+    /// When its own time is up. None: only the channel's rule limits how long it is kept, or the store answers for it.
+    pub expires: Option<Timestamp>,
     /// Its channel.
     pub channel: Arc<ChannelId>,
     /// What it is.

@@ -1,5 +1,6 @@
 use std::rc::Rc;
 
+use antiphon_node::TooManySessions;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
@@ -106,7 +107,11 @@ impl Worker {
             Ok(client) => client,
             Err(full) => {
                 if head.is_some() {
-                    return self.refuse(key, &plain(StatusCode::SERVICE_UNAVAILABLE, &full.to_string()));
+                    let status = match full {
+                        TooManySessions::Org => StatusCode::SERVICE_UNAVAILABLE,
+                        TooManySessions::Identity => StatusCode::TOO_MANY_REQUESTS,
+                    };
+                    return self.refuse(key, &plain(status, &full.to_string()));
                 }
                 // It has been told that it is a WebSocket.
                 let mut frame = Vec::new();

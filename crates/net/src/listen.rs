@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use antiphon_access::{Caller, Refused};
@@ -191,11 +192,17 @@ impl Client {
             has_room(session, &pending)?;
             Ok::<_, ListenError>((Arc::clone(&session.caller), pending))
         });
-        let (caller, pending) = checked.ok_or(ListenError::Closed)??;
-        for (at, one) in pending.iter().enumerate() {
+        let (caller, mut pending) = checked.ok_or(ListenError::Closed)??;
+        let mut seen = HashSet::with_capacity(pending.len());
+        for one in &mut pending {
             self.node().may_listen(&caller, &one.channel)?;
-            if pending[..at].iter().any(|other| other.channel == one.channel) {
+            if !seen.insert(Arc::clone(&one.channel)) {
                 return Err(ListenError::AlreadyListening(Arc::clone(&one.channel)));
+            }
+            if let Since::After(asked) = one.asked {
+                let since = self.node().recover_from(&caller, &one.channel, asked);
+                one.since = Since::After(since);
+                one.gap = since != asked && asked != Position::ZERO;
             }
         }
         Ok((caller, pending))
@@ -285,11 +292,15 @@ impl Client {
 /// Whether a session can listen to so many more, and does not yet to any of them.
 fn has_room(session: &Session, pending: &[Pending]) -> Result<(), ListenError> {
     let max = session.caller.limits.subscriptions_per_session_max;
-    if session.listening.len() + pending.len() > max {
+    let listening = session.listening.iter().map(|one| &one.channel);
+    // Presence events come with the channel that they are about.
+    let counts = |channel: &&Arc<ChannelId>| !channel.flags().contains(ChannelFlags::PRESENCE);
+    let wanted = pending.iter().map(|one| &one.channel);
+    if listening.clone().chain(wanted).filter(counts).count() > max {
         return Err(ListenError::TooManySubscriptions { max });
     }
-    let twice = |one: &&Pending| session.listening.iter().any(|other| other.channel == one.channel);
-    match pending.iter().find(twice) {
+    let listening: HashSet<&Arc<ChannelId>> = listening.collect();
+    match pending.iter().find(|one| listening.contains(&one.channel)) {
         Some(one) => Err(ListenError::AlreadyListening(Arc::clone(&one.channel))),
         None => Ok(()),
     }

@@ -54,10 +54,20 @@ impl Node {
         Ok(())
     }
 
+    /// From where a caller who listens may be sent what he missed: from where he says, but without the `history`
+    /// permission from no earlier than the recovery window. A position proves nothing: anybody can name an early one.
+    pub fn recover_from(&self, caller: &Caller, channel: &ChannelId, since: Position) -> Position {
+        if caller.may(Permission::History, channel).is_ok() {
+            return since;
+        }
+        let window = self.now().wall.earlier_by(self.settings.recovery_without_history);
+        since.max(Position(window.0))
+    }
+
     /// Reads a channel: from memory, and from the store where memory does not go back far enough.
     ///
-    /// Reading on from a position is listening by other means and needs `subscribe`; reading back (from zero, or the
-    /// newest) needs `history`.
+    /// Reading on from a position is listening by other means: it needs `subscribe`, and goes back as far as
+    /// [`Node::recover_from`] says. Reading the newest needs `history`.
     ///
     /// # Errors
     /// The caller may not, or the store does not answer.
@@ -68,16 +78,21 @@ impl Node {
         window: Window,
         limit: usize,
     ) -> Result<History, ReadError> {
-        match window {
-            Window::After(position) if position > Position::ZERO => self.may_listen(caller, channel)?,
-            _ => caller.may(Permission::History, channel)?,
-        }
         let org = self.org(&caller.org);
         // A page of nothing would have no position to go on from.
         let limit = limit.max(1);
         match window {
-            Window::After(position) => self.after(org, channel, position, limit).await,
-            Window::Newest => self.newest(org, channel, limit).await,
+            Window::After(asked) => {
+                self.may_listen(caller, channel)?;
+                let since = self.recover_from(caller, channel, asked);
+                let mut history = self.after(org, channel, since, limit).await?;
+                history.gap |= since != asked && asked != Position::ZERO;
+                Ok(history)
+            }
+            Window::Newest => {
+                caller.may(Permission::History, channel)?;
+                self.newest(org, channel, limit).await
+            }
         }
     }
 

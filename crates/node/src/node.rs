@@ -51,7 +51,8 @@ impl Node {
         let hub = Hub::new(settings.hub.clone(), inboxes, on_earlier);
         let mut orgs: HashMap<_, _, foldhash::fast::RandomState> = HashMap::default();
         for OrgParts { id, rules } in parts {
-            let floor = store.position_floor(&id)?;
+            // Not below the clock: a cursor into an org that has published nothing yet is a position like others.
+            let floor = store.position_floor(&id)?.max(Position(clock.now().wall.0));
             let org = hub.add_org(id.clone(), rules, floor);
             let rated = access.org(&id).map_or(1, |org| org.limits.rated_identities_max);
             orgs.insert(id, Arc::new(NodeOrg::new(org, rated)));

@@ -15,6 +15,8 @@ pub struct NodeSettings {
     /// How many publications a listener who comes back is sent at most, for each channel; if it missed more it gets
     /// the newest, and is told of the gap.
     pub recovery_max: usize,
+    /// How far back a listener who comes back is sent what it missed, if it has no permission to read history.
+    pub recovery_without_history: Duration,
     /// How many idempotency keys are remembered in memory for each org.
     pub idempotency_keys_max: usize,
     /// For how long.
@@ -28,6 +30,7 @@ impl Default for NodeSettings {
             deliver_uncommitted_after: Duration::from_millis(50),
             presence_grace: Duration::from_secs(5),
             recovery_max: 10_000,
+            recovery_without_history: Duration::from_secs(120),
             idempotency_keys_max: 100_000,
             idempotency_keep: Duration::from_secs(120),
         }

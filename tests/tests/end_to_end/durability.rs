@@ -33,7 +33,7 @@ async fn what_was_acknowledged_is_in_the_history_after_kill_9() {
     let target = server.target("room");
     let acknowledged = Acknowledged { messages: Arc::default(), count: watch::Sender::new(0) };
     let mut highest = 0;
-    for round in 0..3 {
+    for round in 0..6 {
         let publishers: Vec<_> = (0..6)
             .map(|at| {
                 let (target, acknowledged) = (target.clone(), acknowledged.clone());
@@ -47,7 +47,7 @@ async fn what_was_acknowledged_is_in_the_history_after_kill_9() {
                 })
             })
             .collect();
-        let more = 50 + usize::from(random()) * 2;
+        let more = 50 + usize::from(random()) * 4;
         let until = *acknowledged.count.borrow() + more;
         let mut count = acknowledged.count.subscribe();
         within("acknowledgements", count.wait_for(|count| *count >= until)).await.unwrap();

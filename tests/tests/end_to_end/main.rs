@@ -5,6 +5,7 @@ mod bytes;
 mod disk;
 mod drain;
 mod durability;
+mod flow;
 mod hostile;
 mod many;
 mod messages;

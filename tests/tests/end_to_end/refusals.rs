@@ -1,6 +1,6 @@
 //! What is refused is refused with a problem document that says why.
 
-use antiphon_tests::{Api, Call, Server, V1, WebSocket};
+use antiphon_tests::{Api, Call, Server, V1, WebSocket, eventually};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -284,4 +284,28 @@ async fn who_publishes_too_fast_is_told_when_to_try_again() {
     client.ask(publish.clone()).await;
     assert_eq!(client.try_ask(publish.clone()).await.unwrap()["error"]["status"], 429);
     V1::connect(&server.api(), "").await.ask(publish).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_are_counted_by_identity_and_org() {
+    let server =
+        Server::start("[demo.limits]\nconnections_max = 3\nconnections_per_identity_max = 2\n").await;
+    let api = server.api();
+    let path = |identity: &str| format!("/v1/channels/room?identity={identity}");
+    let first = WebSocket::connect(api.address(), &path("alice"), None, &[]).await.unwrap();
+    let lines = api.get(&path("alice")).header("accept", "application/x-ndjson").stream().await;
+    assert_eq!(refused(&api, &path("alice"), None, &[]).await, 429);
+    let call = api.get(&path("alice")).header("accept", "text/event-stream");
+    call.send().await.problem(429);
+    let _third = WebSocket::connect(api.address(), &path("bob"), None, &[]).await.unwrap();
+    assert_eq!(refused(&api, &path("carol"), None, &[]).await, 503);
+    api.get(&path("carol")).header("accept", "text/event-stream").send().await.problem(503);
+    // What asks and goes counts for as long as it takes.
+    api.post(&path("carol")).json(&json!(1)).send().await.expect(201);
+    drop(lines);
+    first.close().await;
+    let connected = eventually("there is room again", async || {
+        WebSocket::connect(api.address(), &path("alice"), None, &[]).await.ok()
+    });
+    connected.await.close().await;
 }

@@ -21,6 +21,9 @@ pub(crate) struct TimeoutSettings {
     /// How long after its connection broke off a client still counts as present. Default: 5 seconds. Less makes members of shaky
     /// networks leave and join all the time.
     pub(crate) presence_grace: Duration,
+    /// How far back a listener who comes back is sent what it missed, if it has `subscribe` but not `history`. Default: 2 minutes.
+    /// Whoever may subscribe can read what was published within that time before it came.
+    pub(crate) recovery_without_history: Duration,
     /// How long a channel that nobody uses stays in memory. Default: 5 minutes. What is not stored is lost with it.
     pub(crate) channel_idle: Duration,
     /// How long the server takes at most to stop in good order when it is told to. Default: 10 seconds. Then it cuts off who is
@@ -42,6 +45,7 @@ impl Default for TimeoutSettings {
             ping_timeout: Duration::from_secs(20),
             close: Duration::from_secs(3),
             presence_grace: Duration::from_secs(5),
+            recovery_without_history: Duration::from_secs(120),
             channel_idle: Duration::from_secs(300),
             drain: Duration::from_secs(10),
             deliver_uncommitted_after: Duration::from_millis(50),

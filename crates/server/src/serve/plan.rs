@@ -121,6 +121,7 @@ fn node(settings: &Settings) -> NodeSettings {
         },
         deliver_uncommitted_after: timeouts.deliver_uncommitted_after.0,
         presence_grace: timeouts.presence_grace.0,
+        recovery_without_history: timeouts.recovery_without_history.0,
         recovery_max: limits.recovery_max,
         idempotency_keys_max: limits.idempotency_keys_max,
         idempotency_keep: timeouts.idempotency_keep.0,

@@ -110,6 +110,7 @@ pub(super) fn restore(
     };
     Ok(Ok(Publication {
         position: Position(position as u64),
+        expires: None,
         channel: channel.clone(),
         kind,
         name: row.get_ref(4)?.as_str_or_null()?.map(Into::into),

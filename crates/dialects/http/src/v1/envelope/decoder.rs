@@ -22,8 +22,6 @@ const TYPES: &str = "is subscribe, unsubscribe, publish, broadcast, reply, prese
 const HISTORY_LIMIT_DEFAULT: usize = 100;
 /// For how long a broadcast collects replies if it does not say.
 const BROADCAST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
-/// How deep a payload, meta or state may nest: parsers at the other end are often recursive.
-pub(super) const DEPTH_MAX: usize = 128;
 
 /// Reads a client's messages.
 #[derive(Debug)]
@@ -252,45 +250,8 @@ fn json(members: &Members<'_>, member: RawMember) -> Result<Option<RawJson>, Inv
 
 /// A copy of its own, so that a small payload does not keep a large message in memory.
 fn shallow(member: &'static str, raw: &RawValue) -> Result<RawJson, Invalid> {
-    let text = raw.get().as_bytes();
-    if is_deep(text) {
-        return Err(Invalid::new(member, format!("nests deeper than {DEPTH_MAX} levels")));
-    }
-    Ok(RawJson::from_serializer(Bytes::copy_from_slice(text)))
-}
-
-/// Whether valid JSON nests deeper than [`DEPTH_MAX`].
-fn is_deep(json: &[u8]) -> bool {
-    // `[` and `{` differ in one bit. Few texts have so many of them that it matters where they stand.
-    let openings = json.iter().filter(|byte| **byte | 0x20 == b'{').count();
-    openings > DEPTH_MAX && depth(json) > DEPTH_MAX
-}
-
-fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let mut bytes = json.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'"' => {
-                while let Some(byte) = bytes.next() {
-                    match byte {
-                        b'\\' => {
-                            bytes.next();
-                        }
-                        b'"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    deepest
+    let text = Bytes::copy_from_slice(raw.get().as_bytes());
+    RawJson::shallow(text).map_err(|error| Invalid::new(member, error.to_string()))
 }
 
 /// A string, borrowed where it has no escapes.
