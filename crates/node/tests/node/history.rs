@@ -1,5 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use antiphon_access::{Caller, Grant, Permission};
 use antiphon_hub::Rule;
 use antiphon_model::{Position, Publication};
 use antiphon_node::{MissedInStore, NodeSettings, Window};
@@ -139,4 +141,21 @@ fn a_channel_that_nobody_knows_is_empty() {
         let page = page.now_or_never().unwrap().unwrap();
         assert!(page.publications.is_empty() && !page.more && !page.gap);
     }
+}
+
+#[test]
+fn without_the_history_permission_nobody_reads_far_back() {
+    let settings = NodeSettings { recovery_without_history: Duration::ZERO, ..NodeSettings::default() };
+    let (setup, positions) = setup(settings, 100);
+    let identity = Arc::clone(&setup.caller.identity);
+    let subscribe = Grant::everywhere([Permission::Subscribe].into_iter().collect());
+    let org = setup.caller.org.clone();
+    let listener = Caller::new(org, identity, Arc::new([subscribe]), None, Arc::default());
+    let read = |caller, window| block_on(setup.node.history(caller, &setup.channel, window, 100));
+
+    let all = read(&setup.caller, Window::After(Position::ZERO)).unwrap();
+    assert_eq!((all.publications.len(), all.gap), (positions.len(), false));
+    let nothing = read(&listener, Window::After(Position(1))).unwrap();
+    assert_eq!((nothing.publications.len(), nothing.gap), (0, true));
+    assert!(read(&listener, Window::Newest).is_err());
 }
