@@ -91,4 +91,6 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// The other's directory, if it is of the workspace.
     pub(crate) path: Option<PathBuf>,
+    /// `dev`, `build`, or nothing for what the crate itself stands on.
+    pub(crate) kind: Option<String>,
 }

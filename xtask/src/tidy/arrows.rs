@@ -54,7 +54,9 @@ pub(super) fn check(workspace: &Workspace, metadata: &Metadata, findings: &mut F
             findings.problem(format!("{directory} has no place on the map: give it one in {}", file!()));
             continue;
         };
-        for dependency in &package.dependencies {
+        // Tests and examples may put together what the crate itself must not know.
+        let own = package.dependencies.iter().filter(|one| one.kind.as_deref() != Some("dev"));
+        for dependency in own {
             let Some(other) = dependency.path.as_deref().and_then(|path| relative(workspace, path)) else {
                 continue;
             };
@@ -87,7 +89,11 @@ mod tests {
             license: None,
             source: None,
             manifest_path: workspace.root.join(of).join("Cargo.toml"),
-            dependencies: vec![Dependency { name: on.into(), path: Some(workspace.root.join(on)) }],
+            dependencies: vec![Dependency {
+                name: on.into(),
+                path: Some(workspace.root.join(on)),
+                kind: None,
+            }],
         };
         let mut findings = Findings::default();
         check(&workspace, &Metadata { packages: vec![package] }, &mut findings);
