@@ -23,6 +23,8 @@ pub(crate) struct Channel {
     pub(crate) presence: Presence,
     /// When it was last published on or left.
     pub(crate) used: Monotonic,
+    /// Until when the ring grows past its size: somebody reads the store up to where it begins.
+    pub(crate) read_until: Monotonic,
     /// Whether it stands in the queue of channels to forget.
     pub(crate) fading: bool,
 }
@@ -37,6 +39,7 @@ impl Channel {
             ring: Ring::new(floor),
             presence: Presence::default(),
             used: Monotonic::default(),
+            read_until: Monotonic::default(),
             fading: false,
         }
     }

@@ -23,6 +23,10 @@ use crate::{
 /// How many idle channels one [`Org::handle_timeout`] looks at: the lock is not held for longer.
 const FADING_PER_TURN: usize = 256;
 
+/// How long a ring grows past its size for a listener who reads the store up to where it begins: on a busy channel it would
+/// have moved on before he comes back.
+const STORE_READ_TIME: Duration = Duration::from_secs(1);
+
 /// An org: its channels and the one order of all that is published on them.
 pub struct Org {
     id: OrgId,
@@ -285,8 +289,9 @@ impl Org {
             self.shared.inbox(*worker).push(delivery);
         }
         channel.used = now.monotonic;
+        let size = channel.rule.ring_size.min(channel.rule.history_size);
         let limits = RingLimits {
-            size: channel.rule.ring_size.min(channel.rule.history_size),
+            size: if now.monotonic < channel.read_until { channel.rule.history_size } else { size },
             bytes: self.shared.settings.ring_bytes_max,
             age: channel.rule.history_age,
         };
@@ -368,6 +373,7 @@ impl Org {
             && position < floor
             && channel.rule.persist
         {
+            channel.read_until = now.monotonic + STORE_READ_TIME;
             state.fade_if_idle(uid, now.monotonic, &self.shared);
             return Err(SubscribeError::NotInMemory { floor });
         }

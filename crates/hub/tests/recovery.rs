@@ -105,6 +105,25 @@ fn who_published_what_is_still_held_is_not_sent_it() {
 }
 
 #[test]
+fn memory_does_not_move_on_while_the_store_is_read() {
+    let (_hub, org) = hub(HubSettings::default(), Position::ZERO);
+    let id = channel("stored");
+    let ring_size = Rule::default().ring_size as u64;
+    let first = publish(&org, &id, at(100, 0));
+    (0..ring_size).for_each(|n| _ = publish(&org, &id, at(200 + n, 0)));
+    let refused = org.subscribe(WORKER, &id, Since::After(Position(1)), at(1000, 0)).unwrap_err();
+    assert_eq!(refused, SubscribeError::NotInMemory { floor: first });
+    (0..ring_size).for_each(|n| _ = publish(&org, &id, at(2000 + n, 999)));
+    let begun = org.subscribe(WORKER, &id, Since::After(first), at(3000, 999)).unwrap();
+    assert_eq!((begun.missed.len() as u64, begun.gap), (2 * ring_size, false));
+    // It does if the reader has taken too long for that.
+    publish(&org, &id, at(4000, 1000));
+    assert!(org.subscribe(WORKER, &id, Since::After(first), at(4000, 1000)).is_err());
+    let kept = org.recent(&id, Position::ZERO, usize::MAX, at(4000, 1000)).publications.len() as u64;
+    assert_eq!(kept, ring_size);
+}
+
+#[test]
 fn several_channels_begin_at_one_point_or_not_at_all() {
     let settings = HubSettings { channels_max: 2, ..HubSettings::default() };
     let (hub, org) = hub(settings, Position(10));
