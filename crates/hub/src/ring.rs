@@ -28,7 +28,7 @@ impl Ring {
     }
 
     pub(crate) fn push(&mut self, publication: Arc<Publication>, limits: RingLimits, wall: Timestamp) {
-        if limits.size == 0 {
+        if limits.size == 0 && self.is_empty() {
             self.floor = publication.position;
             return;
         }
@@ -142,5 +142,9 @@ mod tests {
         ring.push(publication(7, 1), RingLimits { size: 0, ..ROOMY }, Timestamp(0));
         assert!(ring.is_empty());
         assert_eq!(ring.floor(), Position(7));
+        ring.push(publication(8, 1), ROOMY, Timestamp(0));
+        ring.push(publication(9, 1), RingLimits { size: 0, ..ROOMY }, Timestamp(0));
+        assert!(ring.is_empty());
+        assert_eq!(ring.floor(), Position(9));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use antiphon_tests::{EventReader, Server, V1, WebSocket, within};
+use antiphon_tests::{EventReader, Server, V1, WebSocket, eventually, within};
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -57,7 +57,6 @@ async fn a_refusal_names_the_permission_and_the_channel() {
         ("publish without publish", post("/v1/channels/room.1"), "publish", "room.1"),
         ("broadcast without publish", post("/v1/channels/room.1/broadcasts"), "publish", "room.1"),
         ("history without history", reader.get("/v1/channels/room.1"), "history", "room.1"),
-        ("all of it without history", reader.get("/v1/channels/room.1?since=0"), "history", "room.1"),
         ("elsewhere", reader.get("/v1/channels/lobby?since=1"), "subscribe", "lobby"),
         ("presence", reader.get("/v1/channels/room.1/presence"), "presence", "room.1"),
         ("join", reader.put("/v1/channels/room.1/presence"), "presence", "room.1"),
@@ -95,6 +94,29 @@ async fn a_refusal_names_the_permission_and_the_channel() {
     let closed = raw.closed().await;
     assert_eq!(closed.code, Some(1008));
     assert!(closed.reason.contains("publish") && closed.reason.contains("room.1"), "{closed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_history_nobody_goes_back_further_than_the_window() {
+    let server = Server::start(&format!("[timeouts]\nrecovery_without_history = \"400ms\"\n{CONFIG}")).await;
+    let admin = server.api().with_token("acme-admin-key");
+    let reader = server.api().with_token("acme-reader-key");
+    let publish = |payload: Value| admin.post("/v1/channels/room.1").json(&payload).send();
+    let since = publish(json!(0)).await.expect(201).json()["position"].as_str().unwrap().to_owned();
+    publish(json!(1)).await.expect(201);
+    let path = format!("/v1/channels/room.1?since={since}");
+    eventually("the window has passed", async || {
+        let page = reader.get(&path).send().await.expect(200).json();
+        (page["gap"] == true && page["messages"] == json!([])).then_some(())
+    })
+    .await;
+    let mut lines = reader.get(&path).header("accept", "application/x-ndjson").stream().await;
+    assert_eq!(lines.json().await["type"], "open");
+    assert_eq!(lines.json().await["type"], "gap");
+    publish(json!(2)).await.expect(201);
+    assert_eq!(lines.json().await["payload"], 2);
+    let page = admin.get(&path).send().await.expect(200).json();
+    assert_eq!((&page["gap"], page["messages"].as_array().unwrap().len()), (&json!(false), 2), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
