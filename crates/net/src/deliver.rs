@@ -1,6 +1,8 @@
 use antiphon_hub::{Delivery, Group};
+use antiphon_model::SessionId;
 use bytes::Bytes;
 use slab::Slab;
+use smallvec::SmallVec;
 
 use crate::format::{Encoder, Wire};
 use crate::session::{Closing, Session, SessionKey};
@@ -93,7 +95,7 @@ impl Spread<'_> {
             return;
         }
         let mut bytes = Vec::new();
-        let mut ends: smallvec::SmallVec<[usize; 64]> = smallvec::SmallVec::new();
+        let mut ends: SmallVec<[usize; 64]> = SmallVec::new();
         let roughly: usize = run.iter().map(|delivery| delivery.publication.payload.len() + 16).sum();
         bytes.reserve(roughly);
         for delivery in run {
@@ -101,10 +103,10 @@ impl Spread<'_> {
             ends.push(bytes.len());
         }
         let segment = Segment { bytes: bytes.into(), ends: &ends, run };
-        let for_all = run.iter().all(|delivery| delivery.publication.except.is_none());
+        let left_out = left_out(run);
         for subscriber in group.subscribers() {
             let key = subscriber.key;
-            if for_all && subscriber.takes_all(run) {
+            if subscriber.takes_all(run) && !left_out.contains(&subscriber.session) {
                 match self.push(key, segment.bytes.clone(), run.len()) {
                     Pushed::In | Pushed::Gone => continue,
                     Pushed::Full => {}
@@ -150,6 +152,17 @@ impl Spread<'_> {
             self.dirty.push(key);
         }
     }
+}
+
+/// The sessions that do not get all of a run: mostly none, or the one that published it.
+fn left_out(run: &[Delivery]) -> SmallVec<[SessionId; 4]> {
+    let mut sessions = SmallVec::new();
+    for except in run.iter().filter_map(|delivery| delivery.publication.except) {
+        if !sessions.contains(&except) {
+            sessions.push(except);
+        }
+    }
+    sessions
 }
 
 /// A run in one wire's bytes.
