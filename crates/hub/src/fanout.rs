@@ -55,7 +55,7 @@ pub struct Subscription {
 }
 
 impl<K> Subscriber<K> {
-    /// Whether it gets every one of `run`, of which none leaves a session out.
+    /// Whether it gets every one of `run` that does not leave its session out.
     #[inline]
     pub fn takes_all(&self, run: &[Delivery]) -> bool {
         self.filter.is_none() && run.first().is_some_and(|first| first.publication.position > self.from)
