@@ -15,7 +15,8 @@ use crate::Rate;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
-    /// How fast one connection may publish. Default: no limit. A batch costs one for each publication.
+    /// How fast one WebSocket connection may publish. Default: no limit. Requests over HTTP count for their identity and
+    /// org only.
     pub publish_rate_per_connection: Option<Rate>,
     /// How fast one identity may publish over all its connections and requests. Default: no limit. Where
     /// clients name themselves (API keys, the open org) a client can get around it with other names.

@@ -1,6 +1,7 @@
 //! Real clients against the real binary: each test has a server and a directory of its own.
 #![cfg(test)]
 
+mod bodies;
 mod bytes;
 mod disk;
 mod drain;

@@ -2,13 +2,16 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use antiphon_access::{Caller, HostPolicy, OriginPolicy};
 use antiphon_net::{Endpoint, Peer, Upgrade, Worker};
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, ORIGIN};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, ORIGIN,
+};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use crate::assets::{Asset, Assets};
@@ -16,6 +19,7 @@ use crate::body::AnswerBody;
 use crate::compress::compress;
 use crate::credentials::authenticate;
 use crate::headers::{cache_control, host, list, none_match_has, text, vary};
+use crate::request_body::{RequestBody, Rest};
 use crate::routes::{Answer, Request, batch, broadcast, listen, presence, publish};
 use crate::settings::InvalidHttpSettings;
 use crate::wire::accept;
@@ -98,7 +102,7 @@ impl HttpDialect {
         Ok(caller)
     }
 
-    async fn route(&self, head: Parts, body: Incoming, peer: Peer, worker: Worker) -> Answer {
+    async fn route(&self, head: Parts, body: &mut RequestBody, peer: Peer, worker: Worker) -> Answer {
         // The path is needed for as long as names are borrowed from it.
         let path = head.uri.path().to_owned();
         let resource = path::parse(&path)?;
@@ -227,6 +231,8 @@ impl Endpoint for HttpDialect {
         worker: Worker,
     ) -> Response<AnswerBody> {
         let (head, body) = request.into_parts();
+        let version = head.version;
+        let mut body = RequestBody::new(&head, body, Duration::from_secs(self.settings.body_secs_max));
         let screened = self.screen(&head, &peer, &worker);
         let asked = Asked {
             method: head.method.clone(),
@@ -235,10 +241,14 @@ impl Endpoint for HttpDialect {
             screened: if screened.is_ok() { Screened::Passed } else { Screened::Refused },
         };
         let answer = match screened {
-            Ok(()) => self.route(head, body, peer, worker).await,
+            Ok(()) => self.route(head, &mut body, peer, worker).await,
             Err(problem) => Err(problem),
         };
-        let response = answer.unwrap_or_else(|problem| problem.into_response().map(AnswerBody::from));
+        let mut response = answer.unwrap_or_else(|problem| problem.into_response().map(AnswerBody::from));
+        // A stream is not kept waiting for what its request may still say.
+        if !response.body().is_stream() && body.discard().await == Rest::Unread && version < Version::HTTP_2 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         self.finish(response, asked).await
     }
 }

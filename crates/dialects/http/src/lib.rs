@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod headers;
 mod openapi;
 mod raw;
+mod request_body;
 mod routes;
 mod settings;
 #[cfg(test)]

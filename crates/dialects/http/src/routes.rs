@@ -12,7 +12,6 @@ pub(crate) mod stream;
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use antiphon_access::{Caller, LimitSettings};
 use antiphon_model::ChannelId;
@@ -24,7 +23,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::HttpSettings;
-use crate::body::{AnswerBody, BodyLimits};
+use crate::body::AnswerBody;
 use crate::headers::cache_control;
 use crate::wire::listen::{channel, flags};
 use crate::wire::problem::Problem;
@@ -57,10 +56,6 @@ impl Request {
     /// The channel of this name in the path, with the flags that the query says.
     pub(crate) fn channel(&self, name: &str) -> Result<Arc<ChannelId>, InvalidParameter> {
         channel(name, flags(&self.query())?, self.limits())
-    }
-
-    pub(crate) fn body_limits(&self, bytes_max: usize) -> BodyLimits {
-        BodyLimits { bytes_max, timeout: Duration::from_secs(self.settings.body_secs_max) }
     }
 
     /// A session for an answer that is streamed or awaited.

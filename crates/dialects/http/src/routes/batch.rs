@@ -1,12 +1,11 @@
 use antiphon_model::Draft;
 use antiphon_node::{Completion, PublishError, Receipt};
 use http::StatusCode;
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::publish::write_receipt;
 use super::{Answer, Request, json};
-use crate::body::read;
+use crate::request_body::RequestBody;
 use crate::wire::batch;
 use crate::wire::problem::Problem;
 
@@ -19,10 +18,10 @@ enum Outcome {
 /// `POST /v1/publications`
 ///
 /// A body that is not a batch is refused as a whole. What then is refused, or not stored, is so for itself.
-pub(crate) async fn publish(request: Request, body: Incoming) -> Answer {
+pub(crate) async fn publish(request: Request, body: &mut RequestBody) -> Answer {
     let limits = request.limits();
     let max = request.settings.batch_max.min(limits.publications_per_batch_max);
-    let body = read(body, request.body_limits(request.settings.batch_bytes_max)).await?;
+    let body = body.read(request.settings.batch_bytes_max).await?;
     let drafts = batch::parse(&body, max, limits)?;
     drop(body);
     // All are handed over before any is awaited: they are committed as a group, in their order.

@@ -7,13 +7,12 @@ use antiphon_model::Position;
 use antiphon_node::{Completion, Node, PublishError, Receipt};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 
 use super::publish::described;
 use super::{Answer, Request, json};
-use crate::body::read;
 use crate::headers::text;
+use crate::request_body::RequestBody;
 use crate::wire::json::write_string;
 use crate::wire::listen::POSITION;
 use crate::wire::media::Media;
@@ -27,7 +26,7 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 pub(crate) const UNTIL_MAX: usize = 10_000;
 
 /// `POST /v1/channels/{channel}/broadcasts`
-pub(crate) async fn broadcast(request: Request, name: &str, body: Incoming) -> Answer {
+pub(crate) async fn broadcast(request: Request, name: &str, body: &mut RequestBody) -> Answer {
     let channel = request.channel(name)?;
     let query = request.query();
     let timeout = query.duration("timeout")?.unwrap_or(TIMEOUT_DEFAULT);
@@ -35,7 +34,7 @@ pub(crate) async fn broadcast(request: Request, name: &str, body: Incoming) -> A
     let until = query.number("until", 1..=UNTIL_MAX)?;
     drop(query);
     let (publish, media) = described(&request)?;
-    let body = read(body, request.body_limits(request.limits().payload_bytes_max)).await?;
+    let body = body.read(request.limits().payload_bytes_max).await?;
     let draft = publish.draft(channel, media.payload(body)?);
     // The hub bounds how many replies, and how many bytes of them, are collected.
     let (replies, mut collected) = mpsc::unbounded_channel();
@@ -119,11 +118,11 @@ pub(crate) fn write_reply(reply: &Reply, out: &mut Vec<u8>) {
 }
 
 /// `POST /v1/channels/{channel}/broadcasts/{position}/replies`
-pub(crate) async fn reply(request: Request, name: &str, position: &str, body: Incoming) -> Answer {
+pub(crate) async fn reply(request: Request, name: &str, position: &str, body: &mut RequestBody) -> Answer {
     let channel = request.channel(name)?;
     let position = position.parse().map_err(|_| InvalidParameter::new("position", POSITION))?;
     let media = Media::of(text(&request.head.headers, CONTENT_TYPE))?;
-    let body = read(body, request.body_limits(request.limits().payload_bytes_max)).await?;
+    let body = body.read(request.limits().payload_bytes_max).await?;
     request.node().reply(&request.caller, position, &channel, media.payload(body)?)?;
     Ok(json(StatusCode::ACCEPTED, "{}"))
 }

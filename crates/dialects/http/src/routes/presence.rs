@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use antiphon_hub::Member;
 use http::StatusCode;
-use hyper::body::Incoming;
 
 use super::{Answer, Request, json};
-use crate::body::read;
+use crate::request_body::RequestBody;
 use crate::wire::json::{write_line, write_string};
 use crate::wire::media;
 
@@ -27,11 +26,11 @@ pub(crate) fn members(request: &Request, name: &str) -> Answer {
 }
 
 /// `PUT /v1/channels/{channel}/presence`
-pub(crate) async fn join(request: Request, name: &str, body: Incoming) -> Answer {
+pub(crate) async fn join(request: Request, name: &str, body: &mut RequestBody) -> Answer {
     let channel = request.channel(name)?;
     let ttl_max = Duration::from_secs(request.settings.presence_ttl_secs_max);
     let ttl = request.query().duration("ttl")?.unwrap_or(TTL_DEFAULT).min(ttl_max).max(TTL_MIN);
-    let body = read(body, request.body_limits(request.limits().presence_state_bytes_max)).await?;
+    let body = body.read(request.limits().presence_state_bytes_max).await?;
     let state = if body.is_empty() { None } else { Some(media::json(body)?) };
     request.node().heartbeat(&request.caller, &channel, ttl, state)?;
     Ok(json(StatusCode::OK, "{}"))

@@ -2,21 +2,20 @@ use antiphon_node::Receipt;
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use hyper::body::Incoming;
 
 use super::{Answer, Request, json};
-use crate::body::read;
 use crate::headers::{IDEMPOTENCY_KEY, META, text};
+use crate::request_body::RequestBody;
 use crate::wire::media::Media;
 use crate::wire::message::write_digits;
 use crate::wire::problem::Problem;
 use crate::wire::publish::{Publish, PublishHeaders};
 
 /// `POST /v1/channels/{channel}`
-pub(crate) async fn publish(request: Request, name: &str, body: Incoming) -> Answer {
+pub(crate) async fn publish(request: Request, name: &str, body: &mut RequestBody) -> Answer {
     let channel = request.channel(name)?;
     let (publish, media) = described(&request)?;
-    let body = read(body, request.body_limits(request.limits().payload_bytes_max)).await?;
+    let body = body.read(request.limits().payload_bytes_max).await?;
     let draft = publish.draft(channel, media.payload(body)?);
     let receipt = request.node().publish_and_wait(&request.caller, draft).await?;
     Ok(json(StatusCode::CREATED, receipt_json(receipt)))
