@@ -11,7 +11,7 @@ use crate::jwt::Token;
 use crate::jwt::keys::{KeyError, Signer};
 use crate::key_file::{self, KeyFileError};
 use crate::{
-    AuthError, Caller, Grant, InvalidLimits, InvalidOrigin, KeySettings, LimitSettings, OrgSettings,
+    AuthError, Caller, Grant, InvalidLimits, InvalidOrigin, KeySettings, LimitSettings, Naming, OrgSettings,
     OriginPolicy, OriginRefused, Permission, Permissions, Transport, credential, name,
 };
 
@@ -190,7 +190,7 @@ struct ApiKey {
 impl ApiKey {
     fn caller(&self, identity_hint: Option<&str>) -> Result<Caller, AuthError> {
         let identity = match &self.identity {
-            Some(identity) => Arc::clone(identity),
+            Some(identity) => (Arc::clone(identity), Naming::Named),
             None => name::identity(self.kind, identity_hint)?,
         };
         Ok(self.org.caller(identity, Arc::clone(&self.grants), None))
@@ -198,8 +198,16 @@ impl ApiKey {
 }
 
 impl Org {
-    fn caller(&self, identity: Arc<Identity>, grants: Arc<[Grant]>, expires: Option<Timestamp>) -> Caller {
-        Caller::new(self.id.clone(), identity, grants, expires, Arc::clone(&self.limits))
+    fn caller(
+        &self,
+        (identity, naming): (Arc<Identity>, Naming),
+        grants: Arc<[Grant]>,
+        expires: Option<Timestamp>,
+    ) -> Caller {
+        let limits = Arc::clone(&self.limits);
+        let mut caller = Caller::new(self.id.clone(), identity, grants, expires, limits);
+        caller.naming = naming;
+        caller
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Caller {
     pub org: OrgId,
     /// Who it is in the org.
     pub identity: Arc<Identity>,
+    /// Whether it is the same one when it comes again.
+    pub naming: Naming,
     /// When its credential ends; its connections are closed then. None: not at all.
     pub expires: Option<Timestamp>,
     /// The limits of its org.
@@ -21,8 +23,17 @@ pub struct Caller {
     everywhere: Permissions,
 }
 
+/// Where a caller's identity comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// The client or its credential says it.
+    Named,
+    /// Nobody does: it is random, and another the next time.
+    Random,
+}
+
 impl Caller {
-    /// A caller with these grants.
+    /// A caller with a name and these grants.
     pub fn new(
         org: OrgId,
         identity: Arc<Identity>,
@@ -34,7 +45,7 @@ impl Caller {
             .iter()
             .filter(|grant| grant.is_everywhere())
             .fold(Permissions::NONE, |union, grant| union.union(grant.permissions));
-        Caller { org, identity, expires, limits, grants, everywhere }
+        Caller { org, identity, naming: Naming::Named, expires, limits, grants, everywhere }
     }
 
     /// The server itself: every permission on every channel of `org`, for ever.

@@ -19,7 +19,7 @@ mod permission;
 mod settings;
 
 pub use access::{Access, Org, SettingsError, SettingsProblem};
-pub use caller::{Caller, Refused, Why};
+pub use caller::{Caller, Naming, Refused, Why};
 pub use credential::{AuthError, CREDENTIAL_BYTES_MAX};
 pub use host::{HostPolicy, HostRefused};
 pub use jwt::claims::{Audience, NumericDate, TokenClaims};

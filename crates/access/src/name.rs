@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use antiphon_model::{Identity, IdentityKind};
 
-use crate::AuthError;
+use crate::{AuthError, Naming};
 
 /// The limit of an identity's length in bytes of UTF-8.
 pub const IDENTITY_BYTES_MAX: usize = 128;
@@ -21,11 +21,11 @@ pub(crate) fn is_identity(name: &str) -> bool {
 }
 
 /// The identity that the client names, or a random one if it names none.
-pub(crate) fn identity(kind: IdentityKind, name: Option<&str>) -> Result<Arc<Identity>, AuthError> {
+pub(crate) fn identity(kind: IdentityKind, name: Option<&str>) -> Result<(Arc<Identity>, Naming), AuthError> {
     match name {
         Some(name) if !is_identity(name) => Err(AuthError::InvalidIdentity),
-        Some(name) => Ok(Arc::new(Identity::new(kind, name))),
-        None => Ok(Arc::new(Identity::new(kind, &anonymous()?))),
+        Some(name) => Ok((Arc::new(Identity::new(kind, name)), Naming::Named)),
+        None => Ok((Arc::new(Identity::new(kind, &anonymous()?)), Naming::Random)),
     }
 }
 

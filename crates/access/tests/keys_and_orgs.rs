@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests may panic as tests may")]
 
-use antiphon_access::{Access, AuthError, Caller, OrgSettings, Permission, SettingsProblem, Transport};
+use antiphon_access::{
+    Access, AuthError, Caller, Naming, OrgSettings, Permission, SettingsProblem, Transport,
+};
 use antiphon_model::{ChannelFlags, ChannelId, IdentityKind, OrgId, Timestamp};
 
 const NOW: Timestamp = Timestamp(0);
@@ -49,7 +51,11 @@ fn keys_make_callers_of_their_org() {
         let caller = access.authenticate(Some(credential), hint, NOW).unwrap();
         assert_eq!(caller.org.as_str(), "acme");
         assert_eq!((&*caller.identity.id, caller.identity.kind), (id, kind), "{credential}");
-        assert_eq!(caller.expires, None);
+        assert_eq!((caller.expires, caller.naming), (None, Naming::Named));
+    }
+    for credential in [Some("key-for-rooms"), None] {
+        assert_eq!(access.authenticate(credential, None, NOW).unwrap().naming, Naming::Random);
+        assert_eq!(access.authenticate(credential, Some("alice"), NOW).unwrap().naming, Naming::Named);
     }
 }
 

@@ -150,7 +150,7 @@ pub(crate) struct PublishArgs {
     /// Do not store it
     #[arg(long)]
     pub(crate) no_store: bool,
-    /// A second publish with the same key is not published again
+    /// A second publish with the same key, by the same identity, is not published again
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
     #[command(flatten)]

@@ -28,6 +28,10 @@ pub(crate) fn publish(args: &PublishArgs) -> Result<(), Failure> {
     struct Published {
         position: String,
     }
+    // Without a token the server knows nobody's name but one it is told.
+    if args.idempotency_key.is_some() && args.server.identity.is_none() && args.server.token.is_none() {
+        return Err(Failure::new("--idempotency-key counts for one publisher: say who, with --identity"));
+    }
     let connection = Connection::new(&args.server)?;
     let payload = Payload::read(&args.payload)?;
     let mut query = payload_query(&args.payload);

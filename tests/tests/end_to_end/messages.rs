@@ -128,6 +128,14 @@ async fn a_key_makes_a_retry_the_same_publication() {
     // Keys belong to a publisher and a channel.
     let other = publish(&api, "identity=ben", 5).await.expect(201).json();
     assert!(position(&other["position"]) > position(&first["position"]));
+    // Nobody in particular could not be told from anybody else.
+    let problem = publish(&api, "", 0).await.problem(400);
+    assert_eq!(
+        (&problem["type"], &problem["parameter"]),
+        (&json!("urn:antiphon:problem:invalid-parameter"), &json!("identity"))
+    );
+    let problem = api.post("/v1/publications").json(&batch).send().await.problem(400);
+    assert_eq!(problem["parameter"], "identity", "{problem}");
     // What is not stored is remembered as well.
     let unstored = |payload: u32| {
         let call = api.post(&format!("{ROOM}?identity=ann&store=false")).header("idempotency-key", "k-2");

@@ -34,6 +34,8 @@ fn a_key_makes_a_retry_harmless() {
         || server.run(&["publish", "room", "1", "--idempotency-key", "k", "--identity", "alice"]).printed();
     assert_eq!(publish(), publish());
     assert_eq!(server.run(&["history", "room", "--raw"]).printed(), "1\n");
+    let nameless = server.run(&["publish", "room", "2", "--idempotency-key", "k"]).failed(1);
+    assert!(nameless.contains("--identity"), "{nameless}");
 }
 
 #[test]

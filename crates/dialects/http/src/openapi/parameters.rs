@@ -106,7 +106,8 @@ pub(super) fn idempotency_key() -> Parameter {
     in_header(
         "Idempotency-Key",
         key,
-        "A second publish with it, on this channel and by this publisher, answers the first one's position.",
+        "A second publish with it, on this channel and by this publisher, answers the first one's position. It needs \
+         `identity`, unless the credential says who publishes.",
     )
 }
 

@@ -206,7 +206,8 @@ pub(super) struct Publication {
     /// What it is.
     #[schema(required = false)]
     kind: Option<PublishedKind>,
-    /// A second publication with it, on this channel and by this publisher, is the same one.
+    /// A second publication with it, on this channel and by this publisher, is the same one. It needs `identity` in the
+    /// query, unless the credential says who publishes.
     #[schema(required = false, min_length = 1, max_length = 128, pattern = r"^[\u0021-\u007e]+$")]
     idempotency_key: Option<String>,
 }

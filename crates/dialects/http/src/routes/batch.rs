@@ -3,7 +3,7 @@ use antiphon_node::{Completion, PublishError, Receipt};
 use http::StatusCode;
 use tokio::sync::oneshot;
 
-use super::publish::write_receipt;
+use super::publish::{check_named, write_receipt};
 use super::{Answer, Request, json};
 use crate::request_body::RequestBody;
 use crate::wire::batch;
@@ -24,6 +24,9 @@ pub(crate) async fn publish(request: Request, body: &mut RequestBody) -> Answer 
     let body = body.read(request.settings.batch_bytes_max).await?;
     let drafts = batch::parse(&body, max, limits)?;
     drop(body);
+    if drafts.iter().any(|draft| draft.idempotency_key.is_some()) {
+        check_named(&request)?;
+    }
     // All are handed over before any is awaited: they are committed as a group, in their order.
     let outcomes: Vec<Outcome> = drafts.into_iter().map(|draft| begin(&request, draft)).collect();
     let mut out = b"{\"results\":[".to_vec();

@@ -1,3 +1,4 @@
+use antiphon_access::Naming;
 use antiphon_node::Receipt;
 use bytes::Bytes;
 use http::StatusCode;
@@ -10,15 +11,34 @@ use crate::wire::media::Media;
 use crate::wire::message::write_digits;
 use crate::wire::problem::Problem;
 use crate::wire::publish::{Publish, PublishHeaders};
+use crate::wire::query::InvalidParameter;
 
 /// `POST /v1/channels/{channel}`
 pub(crate) async fn publish(request: Request, name: &str, body: &mut RequestBody) -> Answer {
     let channel = request.channel(name)?;
     let (publish, media) = described(&request)?;
+    if publish.idempotency_key.is_some() {
+        check_named(&request)?;
+    }
     let body = body.read(request.limits().payload_bytes_max).await?;
     let draft = publish.draft(channel, media.payload(body)?);
     let receipt = request.node().publish_and_wait(&request.caller, draft).await?;
     Ok(json(StatusCode::CREATED, receipt_json(receipt)))
+}
+
+/// Checks that a retry of this request would come from the same publisher, without which an idempotency key keeps nothing
+/// from being published twice.
+///
+/// # Errors
+/// Neither the client nor its credential says who it is.
+pub(super) fn check_named(request: &Request) -> Result<(), InvalidParameter> {
+    match request.caller.naming {
+        Naming::Named => Ok(()),
+        Naming::Random => Err(InvalidParameter::new(
+            "identity",
+            "is needed with an idempotency key, which counts for one publisher: add identity=<who you are> to the query",
+        )),
+    }
 }
 
 /// What the query and headers say of the publication in the body.
