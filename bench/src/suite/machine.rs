@@ -14,8 +14,7 @@ pub(super) fn page(table: &Table, rounds: u16, duration: u16) -> String {
         "# Benchmarks\n\n\
          Written by the suite; what it says holds for one machine, and the ratios carry further than the figures.\n\n\
          ```\n\
-         cargo build --release -p antiphon-server\n\
-         cargo run --release -p antiphon-bench -- suite --rounds {rounds} --duration {duration}\n\
+         cargo xtask bench --rounds {rounds} --duration {duration}\n\
          ```\n\n\
          {machine}.{commit} Loopback TCP with TCP_NODELAY, raw WebSocket, 128-byte messages. The server has one core and \
          one worker, the load another core; only with SQLite both have both. Each figure is the median of {rounds} rounds \
