@@ -1,0 +1,97 @@
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+/// Why a request is refused, in the numbers that clients know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// 0: a transport that there is not, or that is not allowed.
+    UnknownTransport,
+    /// 1: a session that there is not, or is no more.
+    UnknownSid,
+    /// 2: a session begins with GET.
+    BadHandshakeMethod,
+    /// 3: anything else that is wrong.
+    BadRequest,
+    /// 4: access said no.
+    Forbidden,
+    /// 5: a revision that is not spoken.
+    UnsupportedRevision,
+}
+
+impl RefusalCode {
+    /// The number on the wire.
+    pub fn number(self) -> u8 {
+        match self {
+            RefusalCode::UnknownTransport => 0,
+            RefusalCode::UnknownSid => 1,
+            RefusalCode::BadHandshakeMethod => 2,
+            RefusalCode::BadRequest => 3,
+            RefusalCode::Forbidden => 4,
+            RefusalCode::UnsupportedRevision => 5,
+        }
+    }
+
+    fn message(self) -> &'static str {
+        match self {
+            RefusalCode::UnknownTransport => "Transport unknown",
+            RefusalCode::UnknownSid => "Session ID unknown",
+            RefusalCode::BadHandshakeMethod => "Bad handshake method",
+            RefusalCode::BadRequest => "Bad request",
+            RefusalCode::Forbidden => "Forbidden",
+            RefusalCode::UnsupportedRevision => "Unsupported protocol version",
+        }
+    }
+}
+
+/// The answer to a request that is refused: JSON with a code and a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    code: RefusalCode,
+    message: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// The media type of the answer.
+    pub const MEDIA_TYPE: &'static str = "application/json";
+
+    /// A refusal with the message that is usual for its code.
+    pub fn new(code: RefusalCode) -> Refusal {
+        Refusal { code, message: Cow::Borrowed(code.message()) }
+    }
+
+    /// The session is not there.
+    pub fn unknown_sid() -> Refusal {
+        Refusal::new(RefusalCode::UnknownSid)
+    }
+
+    /// Access said no, and why; the client sees the message.
+    pub fn forbidden(message: impl Into<String>) -> Refusal {
+        Refusal { code: RefusalCode::Forbidden, message: Cow::Owned(message.into()) }
+    }
+
+    /// Why.
+    pub fn code(&self) -> RefusalCode {
+        self.code
+    }
+
+    /// The status of the HTTP answer, also where a WebSocket was asked for.
+    pub fn status(&self) -> u16 {
+        match self.code {
+            RefusalCode::Forbidden => 403,
+            _ => 400,
+        }
+    }
+
+    /// The body of the answer, of [`Refusal::MEDIA_TYPE`].
+    pub fn body(&self) -> String {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            code: u8,
+            message: &'a str,
+        }
+        let wire = Wire { code: self.code.number(), message: &self.message };
+        serde_json::to_string(&wire).expect("a number and a string are JSON")
+    }
+}

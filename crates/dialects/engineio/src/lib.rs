@@ -1,0 +1,32 @@
+//! Engine.IO, revisions 3 and 4: the transport below Socket.IO, as pure code.
+//!
+//! A request's query becomes a [`Request`], or a [`Refusal`] with the code that clients know. A [`Session`] is one client:
+//! HTTP bodies and WebSocket messages go in, and out come the client's messages, answers to its requests and messages
+//! to its WebSocket. Below it, `payload` puts packets into HTTP bodies, and `packet` into WebSocket messages.
+//!
+//! This crate opens no socket, reads no clock, starts no task and draws no randomness: time and ids are inputs. It keeps
+//! no table of sessions, asks nobody for permission, and does not look into messages; `socketio` does. How its words map
+//! onto ours is told in `mapping.md`.
+
+mod form;
+#[doc(hidden)]
+pub mod fuzzing;
+mod handshake;
+mod packet;
+mod payload;
+mod session;
+mod settings;
+#[cfg(test)]
+mod testing;
+
+pub use handshake::{OpenVia, Refusal, RefusalCode, Request, RequestKind, Sid, Transport, open_packet};
+pub use packet::{BinarySupport, Data, Frame, Packet, PacketError, Revision};
+pub use payload::{
+    BINARY_TYPE, Body, BodyForm, Codec, JsonpIndex, PayloadError, PayloadLimits, SCRIPT_TYPE, TEXT_TYPE,
+    V3Framing, V3Text, jsonp_body, jsonp_script,
+};
+pub use session::{
+    Answer, CloseMode, CloseReason, Delivery, OpenOn, Output, RequestId, SendError, Sent, Session,
+    SocketClose, SocketId, TransportFault, Writability,
+};
+pub use settings::{EngineSettings, InvalidEngineSettings, WhenFull};

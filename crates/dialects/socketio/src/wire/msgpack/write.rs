@@ -1,0 +1,133 @@
+use std::collections::VecDeque;
+
+use antiphon_model::RawJson;
+use bytes::Bytes;
+use rmp::encode;
+
+use crate::wire::attachments::Message;
+use crate::wire::error::EncodeError;
+use crate::wire::packet::Kind;
+use crate::wire::placeholders::{self, Placeholder};
+use crate::wire::tokens::{Token, Tokens, unescape};
+
+/// A vector takes everything.
+const TAKES_ALL: &str = "a vector takes all that is written to it";
+
+pub(super) fn packet(message: &Message) -> Result<Vec<u8>, EncodeError> {
+    let packet = &message.packet;
+    let (json, ack) = (packet.json(), packet.ack());
+    let attached: usize = message.attachments.iter().map(Bytes::len).sum();
+    let room = json.map_or(0, |json| json.as_bytes().len()) + attached + packet.namespace.as_str().len() + 40;
+    let mut out = Vec::with_capacity(room);
+    let members = 2 + u32::from(json.is_some()) + u32::from(ack.is_some());
+    encode::write_map_len(&mut out, members).expect(TAKES_ALL);
+    string(&mut out, "type");
+    let kind = match Kind::of(&packet.body) {
+        Kind::BinaryEvent => Kind::Event,
+        Kind::BinaryAck => Kind::Ack,
+        kind => kind,
+    };
+    encode::write_uint(&mut out, u64::from(kind.digit() - b'0')).expect(TAKES_ALL);
+    string(&mut out, "nsp");
+    string(&mut out, packet.namespace.as_str());
+    if let Some(json) = json {
+        string(&mut out, "data");
+        let found = match packet.is_binary() {
+            true => placeholders::find(json, message.attachments.len())
+                .map_err(|_| EncodeError::PlaceholderInData)?,
+            false => Vec::new(),
+        };
+        value(&mut out, json, &found, &message.attachments)?;
+    }
+    if let Some(ack) = ack {
+        string(&mut out, "id");
+        encode::write_uint(&mut out, ack.value()).expect(TAKES_ALL);
+    }
+    Ok(out)
+}
+
+/// Writes JSON as MessagePack, with the attachments in the places that are held for them.
+fn value(
+    out: &mut Vec<u8>,
+    json: &RawJson,
+    held: &[Placeholder],
+    attachments: &[Bytes],
+) -> Result<(), EncodeError> {
+    let mut counts = element_counts(json.as_str());
+    let mut held = held.iter().peekable();
+    let mut skipped_until = 0;
+    for (range, token) in Tokens::new(json.as_str()) {
+        let count = match token {
+            // MessagePack begins with the number of elements, JSON ends with the last of them.
+            Token::OpenArray | Token::OpenObject => counts.pop_front().unwrap_or(0),
+            _ => 0,
+        };
+        if range.start < skipped_until {
+            continue;
+        }
+        if let Some(placeholder) = held.next_if(|placeholder| placeholder.range.start == range.start) {
+            encode::write_bin(out, &attachments[placeholder.number]).expect(TAKES_ALL);
+            skipped_until = placeholder.range.end;
+            continue;
+        }
+        match token {
+            Token::OpenArray => {
+                encode::write_array_len(out, count).expect(TAKES_ALL);
+            }
+            Token::OpenObject => {
+                encode::write_map_len(out, count).expect(TAKES_ALL);
+            }
+            Token::Close => {}
+            Token::Key(text) | Token::String(text) => {
+                string(out, &unescape(text).ok_or(EncodeError::UnpairedSurrogate)?);
+            }
+            Token::Scalar(text) => scalar(out, text),
+        }
+    }
+    Ok(())
+}
+
+/// How many elements or members each array and object has, in the order in which they open.
+fn element_counts(json: &str) -> VecDeque<u32> {
+    let mut counts = VecDeque::new();
+    let mut open: Vec<usize> = Vec::new();
+    for (_, token) in Tokens::new(json) {
+        if token == Token::Close {
+            open.pop();
+            continue;
+        }
+        // A member is counted by its value.
+        if let (Some(count), false) =
+            (open.last().and_then(|index| counts.get_mut(*index)), matches!(token, Token::Key(_)))
+        {
+            *count += 1;
+        }
+        if matches!(token, Token::OpenArray | Token::OpenObject) {
+            open.push(counts.len());
+            counts.push_back(0);
+        }
+    }
+    counts
+}
+
+/// Numbers beyond 64 bits become floating-point, as JavaScript has them.
+fn scalar(out: &mut Vec<u8>, text: &str) {
+    match text {
+        "null" => encode::write_nil(out).expect(TAKES_ALL),
+        "true" => encode::write_bool(out, true).expect(TAKES_ALL),
+        "false" => encode::write_bool(out, false).expect(TAKES_ALL),
+        _ => {
+            if let Ok(number) = text.parse::<u64>() {
+                encode::write_uint(out, number).expect(TAKES_ALL);
+            } else if let Some(number) = text.parse::<i64>().ok().filter(|number| *number != 0) {
+                encode::write_sint(out, number).expect(TAKES_ALL);
+            } else {
+                encode::write_f64(out, text.parse().unwrap_or_default()).expect(TAKES_ALL);
+            }
+        }
+    }
+}
+
+fn string(out: &mut Vec<u8>, text: &str) {
+    encode::write_str(out, text).expect(TAKES_ALL);
+}

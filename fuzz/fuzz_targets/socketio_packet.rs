@@ -1,0 +1,5 @@
+//! Packets of Socket.IO with their attachments, as text and as MessagePack.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| antiphon_socketio::fuzzing::packets(data));
