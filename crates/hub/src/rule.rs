@@ -59,6 +59,13 @@ pub struct Rule {
     pub subscribers: Kinds,
 }
 
+impl Rule {
+    /// Without room for anything nothing is stored, and so nobody is to look for it in the store.
+    fn settled(self) -> Rule {
+        Rule { persist: self.persist && self.history_size > 0, ..self }
+    }
+}
+
 impl Default for Rule {
     fn default() -> Rule {
         Rule {
@@ -97,7 +104,7 @@ impl Rules {
         let presence =
             Rule { persist: false, presence: false, history_size: 100, history_age, ..Rule::default() };
         Rules {
-            rules: rules.into_iter().map(Arc::new).collect(),
+            rules: rules.into_iter().map(Rule::settled).map(Arc::new).collect(),
             fallback: Arc::default(),
             presence: Arc::new(presence),
         }
@@ -115,5 +122,30 @@ impl Rules {
 impl Default for Rules {
     fn default() -> Rules {
         Rules::new([])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rule_that_matches_counts() {
+        let rule = |channels, history_size| Rule {
+            channels: ChannelPattern::new(channels),
+            history_size,
+            ..Rule::default()
+        };
+        let rules = Rules::new([rule("a.*", 1), rule("a*", 2)]);
+        let size = |name| rules.of(&ChannelId::new(name, ChannelFlags::NONE).unwrap()).history_size;
+        assert_eq!([size("a.b"), size("ab"), size("b")], [1, 2, Rule::default().history_size]);
+    }
+
+    #[test]
+    fn what_keeps_nothing_stores_nothing() {
+        let nothing = Rules::new([Rule { history_size: 0, persist: true, ..Rule::default() }]);
+        let channel = ChannelId::new("a", ChannelFlags::NONE).unwrap();
+        assert!(!nothing.of(&channel).persist);
+        assert!(Rules::default().of(&channel).persist);
     }
 }

@@ -159,3 +159,11 @@ fn without_the_history_permission_nobody_reads_far_back() {
     assert_eq!((nothing.publications.len(), nothing.gap), (0, true));
     assert!(read(&listener, Window::Newest).is_err());
 }
+
+#[test]
+fn a_channel_that_keeps_nothing_tells_of_the_gap() {
+    let (setup, positions) = setup(NodeSettings::default(), 0);
+    let history = setup.node.history(&setup.caller, &setup.channel, Window::After(positions[0]), 100);
+    let history = block_on(history).unwrap();
+    assert_eq!((history.publications.len(), history.gap), (0, true));
+}
