@@ -45,10 +45,24 @@ impl Node {
         let now = self.now();
         let (org, rule) = self.admit(caller, &mut draft, now)?;
         let keep = keep(&draft, &rule);
-        let Some(attempt) = Attempt::of(&draft) else {
-            let entry = self.enter(&org, &rule, draft, keep, now)?;
-            return Ok(self.commit(&org, entry, None, keep, done));
-        };
+        if let Some(attempt) = Attempt::of(&draft) {
+            return self.publish_once(&org, &rule, attempt, draft, now, done);
+        }
+        let entry = self.enter(&org, &rule, draft, keep, now)?;
+        Ok(self.commit(&org, entry, None, keep, done))
+    }
+
+    /// Publishes what has an idempotency key, unless an earlier attempt with it did.
+    fn publish_once(
+        self: &Arc<Self>,
+        org: &Arc<NodeOrg>,
+        rule: &Rule,
+        attempt: Attempt,
+        draft: Draft,
+        now: Now,
+        done: impl FnOnce() -> Completion,
+    ) -> Result<Option<Receipt>, PublishError> {
+        let keep = keep(&draft, rule);
         let mut done = Some(done);
         let mut done = || done.take().map_or_else(|| -> Completion { Box::new(|_| {}) }, |done| done());
         let limits = (self.settings.idempotency_keys_max, self.settings.idempotency_keep);
@@ -59,11 +73,11 @@ impl Node {
             Verdict::Waits => return Ok(None),
             Verdict::New => {}
             Verdict::Store(publication) => {
-                let entry = entry(&org, &rule, publication, &draft, now);
-                return Ok(self.commit(&org, entry, Some(attempt), keep, done));
+                let entry = entry(org, rule, publication, &draft, now);
+                return Ok(self.commit(org, entry, Some(attempt), keep, done));
             }
         }
-        let entry = match self.enter(&org, &rule, draft, keep, now) {
+        let entry = match self.enter(org, rule, draft, keep, now) {
             Ok(entry) => entry,
             Err(error) => {
                 let result = Err(error.clone());
@@ -72,7 +86,7 @@ impl Node {
                 return Err(error);
             }
         };
-        Ok(self.commit(&org, entry, Some(attempt), keep, done))
+        Ok(self.commit(org, entry, Some(attempt), keep, done))
     }
 
     /// Publishes and waits for the store, if it is to be stored.
