@@ -59,9 +59,11 @@ fn step_name(name: &str) -> Result<&'static str, String> {
 
 fn fmt(workspace: &Workspace) -> Outcome {
     run_command(cargo(&workspace.root).args(["fmt", "--all", "--check"]))?;
-    let fuzz = workspace.root.join("fuzz");
-    if fuzz.join("Cargo.toml").exists() {
-        run_command(cargo(&fuzz).args(["fmt", "--all", "--check"]))?;
+    for other in ["fuzz", "bench/peers/socketioxide"] {
+        let other = workspace.root.join(other);
+        if other.join("Cargo.toml").exists() {
+            run_command(cargo(&other).args(["fmt", "--all", "--check"]))?;
+        }
     }
     Ok(())
 }

@@ -17,8 +17,8 @@ pub(crate) struct Channel {
     pub(crate) uid: ChannelUid,
     pub(crate) id: Arc<ChannelId>,
     pub(crate) rule: Arc<Rule>,
-    /// The workers that have a subscriber.
-    pub(crate) workers: SmallVec<[WorkerId; 4]>,
+    /// The workers that have a subscriber, or soon will.
+    pub(crate) workers: SmallVec<[Listening; 4]>,
     pub(crate) ring: Ring,
     pub(crate) presence: Presence,
     /// When it was last published on or left.
@@ -27,6 +27,14 @@ pub(crate) struct Channel {
     pub(crate) read_until: Monotonic,
     /// Whether it stands in the queue of channels to forget.
     pub(crate) fading: bool,
+}
+
+/// A worker that gets what is published on a channel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listening {
+    pub(crate) worker: WorkerId,
+    /// How many tasks that bring it a subscriber are on their way.
+    pub(crate) tasks: u32,
 }
 
 impl Channel {
@@ -42,6 +50,11 @@ impl Channel {
             read_until: Monotonic::default(),
             fading: false,
         }
+    }
+
+    /// The place of a worker that listens.
+    pub(crate) fn listening(&mut self, worker: WorkerId) -> Option<&mut Listening> {
+        self.workers.iter_mut().find(|listening| listening.worker == worker)
     }
 
     /// Whether nobody listens or is present.

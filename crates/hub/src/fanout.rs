@@ -55,13 +55,16 @@ pub struct Subscription {
 }
 
 impl<K> Subscriber<K> {
-    /// Whether it gets every one of `run` that does not leave its session out.
+    /// Whether it gets every one of `run`, consecutive publications on a channel, that leaves neither its session out nor the
+    /// listeners of a channel that it listens to.
     #[inline]
     pub fn takes_all(&self, run: &[Delivery]) -> bool {
-        self.filter.is_none() && run.first().is_some_and(|first| first.publication.position > self.from)
+        let first = run.first().and_then(Delivery::publication);
+        self.filter.is_none() && first.is_some_and(|first| first.position > self.from)
     }
 
-    /// Whether it gets this one.
+    /// Whether it gets this one, unless it leaves out the listeners of a channel that the subscriber's session listens to:
+    /// see [`Fanout::listeners_of`].
     pub fn takes(&self, publication: &Publication) -> bool {
         publication.position > self.from
             && publication.except != Some(self.session)
@@ -111,9 +114,37 @@ impl<K, F: Copy + PartialEq> Fanout<K, F> {
         last
     }
 
+    /// Gives a subscriber another format; it has missed nothing and gets nothing twice by it. None if it is not there.
+    pub fn reformat(
+        &mut self,
+        subscription: Subscription,
+        format: impl FnOnce(F) -> F,
+    ) -> Option<Subscription> {
+        let groups = self.channels.get_mut(&subscription.channel)?;
+        let group = groups.get_mut(subscription.group as usize)?;
+        let format = format(group.format);
+        if format == group.format {
+            return Some(subscription);
+        }
+        let subscriber = group.subscribers.try_remove(subscription.slot as usize)?;
+        Some(self.add(subscription.channel, format, subscriber))
+    }
+
     /// The groups of a channel, for publications on it.
     pub fn groups(&self, channel: ChannelUid) -> &[Group<K, F>] {
         self.channels.get(&channel).map_or(&[], Vec::as_slice)
+    }
+
+    /// The sessions that listen here to any of `channels` since before `position`, some of them several times: who does not get a
+    /// publication at that position which leaves out the listeners of these.
+    pub fn listeners_of<'a>(
+        &'a self,
+        channels: &'a [ChannelUid],
+        position: Position,
+    ) -> impl Iterator<Item = SessionId> + 'a {
+        let groups = channels.iter().flat_map(|channel| self.groups(*channel));
+        let began_before = move |subscriber: &&Subscriber<K>| subscriber.from < position;
+        groups.flat_map(Group::subscribers).filter(began_before).map(|subscriber| subscriber.session)
     }
 
     /// How many channels have a subscriber here.
@@ -151,5 +182,20 @@ mod tests {
         assert!(fanout.remove(c));
         assert!(!fanout.remove(c));
         assert_eq!(fanout.channels(), 0);
+    }
+
+    #[test]
+    fn a_subscriber_changes_its_format_and_keeps_its_place_in_time() {
+        let mut fanout = Fanout::new();
+        let channel = ChannelUid(1);
+        let only = fanout.add(channel, 'x', Subscriber { from: Position(7), ..subscriber(1) });
+        assert_eq!(fanout.reformat(only, |format| format), Some(only));
+        let changed = fanout.reformat(only, |_| 'y').unwrap();
+        assert_eq!(fanout.reformat(only, |_| 'z'), None);
+        let groups = fanout.groups(channel);
+        assert!(groups[0].is_empty());
+        let moved: Vec<_> = groups[1].subscribers().map(|one| (one.key, one.from)).collect();
+        assert_eq!((groups[1].format, moved), ('y', vec![(1, Position(7))]));
+        assert!(fanout.remove(changed));
     }
 }

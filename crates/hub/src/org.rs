@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 pub use self::listen::{Recent, Since, SubscribeAllError, SubscribeError, Subscribed};
 use self::state::State;
 
+use crate::channel::Listening;
 use crate::hub::Shared;
 use crate::replies::Replies;
 use crate::ring::RingLimits;
@@ -121,6 +122,22 @@ impl Org {
         Ok(self.enter(&mut state, draft, hold, now))
     }
 
+    /// Publishes several drafts at positions that follow each other: nothing else of the org stands between them. All or none.
+    ///
+    /// # Errors
+    /// The org has too many channels to take one more, and one of these is not among them.
+    pub fn publish_all(
+        &self,
+        drafts: Vec<(Draft, Hold)>,
+        now: Now,
+    ) -> Result<Vec<Arc<Publication>>, TooManyChannels> {
+        let mut state = self.state.lock();
+        for (draft, _) in &drafts {
+            state.room_for(&draft.channel, self)?;
+        }
+        Ok(drafts.into_iter().map(|(draft, hold)| self.enter(&mut state, draft, hold, now)).collect())
+    }
+
     /// Publishes a draft and collects the replies to it.
     ///
     /// # Errors
@@ -154,6 +171,17 @@ impl Org {
     /// Nobody does, or there are too many.
     pub fn reply(&self, to: Position, channel: &ChannelId, reply: Reply) -> Result<(), ReplyError> {
         self.replies.lock().reply(to, channel, reply, self.shared.settings.replies())
+    }
+
+    /// The channel of a broadcast that collects replies at this time.
+    pub fn collecting(&self, position: Position) -> Option<Arc<ChannelId>> {
+        self.replies.lock().channel(position)
+    }
+
+    /// Says how many replies are wanted of the broadcast at `position`, where that is known only after it was published: its
+    /// collection ends, complete, as soon as so many are there, which may be at once. Nothing happens if it has ended.
+    pub fn expect_replies(&self, position: Position, until: usize) {
+        self.replies.lock().expect(position, until);
     }
 
     /// Ends a collection before its time: whoever collected has gone.
@@ -202,9 +230,14 @@ impl Org {
 
     fn deliver(&self, state: &mut State, publication: Arc<Publication>, now: Now) {
         state.delivered = publication.position;
+        let except = publication.except_listeners_of.as_deref().map(|channels| state.uids(channels));
         let Some(channel) = state.channel_for(&publication, self) else { return };
-        for worker in &channel.workers {
-            let delivery = Delivery { channel: channel.uid, publication: Arc::clone(&publication) };
+        for Listening { worker, .. } in &channel.workers {
+            let delivery = Delivery::Publication {
+                channel: channel.uid,
+                publication: Arc::clone(&publication),
+                except: except.clone(),
+            };
             self.shared.inbox(*worker).push(delivery);
         }
         channel.used = now.monotonic;

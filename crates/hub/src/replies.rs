@@ -32,7 +32,7 @@ pub type ReplySink = Box<dyn FnMut(ReplyEvent) + Send>;
 pub struct Collect {
     /// For how long.
     pub timeout: Duration,
-    /// Until so many came, if so many come before the time is up.
+    /// Until so many came, if so many come before the time is up. [`crate::Org::expect_replies`] sets it later.
     pub until: Option<usize>,
     /// Where they go.
     pub sink: ReplySink,
@@ -123,6 +123,18 @@ impl Replies {
             self.end(to, true);
         }
         Ok(())
+    }
+
+    pub(crate) fn channel(&self, position: Position) -> Option<Arc<ChannelId>> {
+        self.open.get(&position).map(|collection| Arc::clone(&collection.channel))
+    }
+
+    pub(crate) fn expect(&mut self, position: Position, until: usize) {
+        let Some(collection) = self.open.get_mut(&position) else { return };
+        collection.until = Some(until);
+        if collection.count >= until {
+            self.end(position, true);
+        }
     }
 
     /// Ends a collection, whoever collected being told; nothing if it has ended.

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use antiphon_hub::{
-    Collect, Fanout, Hold, Hub, HubSettings, Inbox, Org, Outcome, Reply, ReplyError, ReplyEvent, Rule, Rules,
-    Since, Subscriber, WorkerId,
+    Collect, Delivery, Fanout, Hold, Hub, HubSettings, Inbox, Org, Outcome, Reply, ReplyError, ReplyEvent,
+    Rule, Rules, Since, Subscribed, Subscriber, Task, WorkerId,
 };
 use antiphon_model::{
     ChannelFlags, ChannelId, ChannelPattern, Draft, Monotonic, Now, OrgId, Payload, Position, SessionId,
@@ -103,10 +103,11 @@ fn listen(threads: &Threads, worker: WorkerId, wait: &Receiver<Wake>, begun: &Ba
     while let Wake::Signal = wait.recv().unwrap() {
         threads.hub.inbox(worker).drain(&mut batch);
         for delivery in batch.drain(..) {
-            let groups = fanout.groups(delivery.channel).iter();
+            let Delivery::Publication { channel, publication, .. } = delivery else { continue };
+            let groups = fanout.groups(channel).iter();
             for subscriber in groups.flat_map(antiphon_hub::Group::subscribers) {
-                if subscriber.takes(&delivery.publication) {
-                    seen.push(delivery.publication.position);
+                if subscriber.takes(&publication) {
+                    seen.push(publication.position);
                 }
             }
         }
@@ -192,7 +193,7 @@ fn come_and_go(threads: &Threads, worker: WorkerId, half: &Barrier, finished: &A
         missed.sort();
         seen.append(&mut missed);
         inbox.drain(&mut batch);
-        let live = batch.drain(..).map(|delivery| delivery.publication.position);
+        let live = batch.drain(..).filter_map(|delivery| Some(delivery.publication()?.position));
         seen.extend(live.filter(|position| *position > begun[0].from));
         for one in &begun {
             assert!(!one.gap && one.from == begun[0].from);
@@ -204,6 +205,72 @@ fn come_and_go(threads: &Threads, worker: WorkerId, half: &Barrier, finished: &A
         }
     }
     seen
+}
+
+#[test]
+fn who_is_subscribed_by_another_thread_misses_nothing_from_there_on() {
+    let (threads, _waits) = hub();
+    let (threads, id, worker) = (&threads, &channels()[0], WorkerId(0));
+    let finished = &AtomicUsize::new(0);
+    thread::scope(|scope| {
+        // Each time it brings the worker a subscriber, and then publishes for it, twice.
+        let joiner = |session: SessionId| {
+            let publish = || {
+                let mut draft = Draft::new(Arc::clone(id), Payload::Text("x".into()));
+                draft.except = Some(session);
+                threads.org.publish(draft, Hold::No, now(0)).unwrap().position
+            };
+            let turn = |_| {
+                let task = |begun: Vec<Subscribed>| -> Task { Box::new((session, begun[0].clone())) };
+                let wanted = [(Arc::clone(id), Since::Now)];
+                threads.org.subscribe_by_task(worker, &wanted, now(0), task).unwrap();
+                [publish(), publish()]
+            };
+            let published: Vec<_> = (0..EACH).flat_map(turn).collect();
+            finished.fetch_add(1, Ordering::Release);
+            published
+        };
+        let joiner = |n| move || joiner(SessionId(n));
+        let joiners: Vec<_> = (0..PUBLISHERS as u64).map(|n| scope.spawn(joiner(n))).collect();
+        let seen = scope.spawn(|| join_and_leave(threads, worker, finished)).join().unwrap();
+        let mut expected: Vec<_> = joiners.into_iter().flat_map(|one| one.join().unwrap()).collect();
+        expected.sort();
+        assert!(seen == expected, "of {} published {} were seen", expected.len(), seen.len());
+    });
+}
+
+/// Takes subscribers in as they are brought, and has each go when it has had the two publications that are for it.
+fn join_and_leave(threads: &Threads, worker: WorkerId, finished: &AtomicUsize) -> Vec<Position> {
+    let (org, inbox) = (&threads.org, threads.hub.inbox(worker));
+    let (mut batch, mut seen, mut present) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        let last_turn = finished.load(Ordering::Acquire) == PUBLISHERS;
+        inbox.drain(&mut batch);
+        for delivery in batch.drain(..) {
+            match delivery {
+                Delivery::Task(task) => {
+                    let (session, begun) = *task.downcast::<(SessionId, Subscribed)>().unwrap();
+                    present.push((session, begun.from, 0));
+                    org.task_arrived(worker, [begun.channel]);
+                }
+                Delivery::Publication { channel, publication, .. } => {
+                    for (session, from, had) in &mut present {
+                        if publication.position > *from && publication.except == Some(*session) {
+                            *had += 1;
+                            seen.push(publication.position);
+                        }
+                    }
+                    present.retain(|(.., had)| *had < 2);
+                    if present.is_empty() {
+                        org.unsubscribe(worker, channel, now(0));
+                    }
+                }
+            }
+        }
+        if last_turn {
+            return seen;
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,10 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::de::IgnoredAny;
+
+use crate::Arguments;
 
 /// How deep JSON may nest: a reader that builds a tree of it must not run out of stack.
 pub const JSON_DEPTH_MAX: usize = 128;
@@ -102,6 +107,9 @@ pub enum Payload {
     Text(Bytes),
     /// Bytes; for text-only dialects it is base64, and marked so.
     Binary(Bytes),
+    /// Several values at once, of which some may be bytes; for dialects that know one value only it is a JSON array with the
+    /// bytes as base64: [`Arguments::to_json`].
+    Arguments(Arc<Arguments>),
 }
 
 impl Payload {
@@ -114,17 +122,22 @@ impl Payload {
         }
     }
 
-    /// The bytes, whatever they mean.
-    pub fn as_bytes(&self) -> &Bytes {
+    /// It as one run of bytes, whatever they mean: as it came, except that arguments are shown as [`Arguments::to_json`] does.
+    pub fn to_bytes(&self) -> Cow<'_, [u8]> {
         match self {
-            Payload::Json(json) => json.as_bytes(),
-            Payload::Text(bytes) | Payload::Binary(bytes) => bytes,
+            Payload::Json(json) => Cow::Borrowed(json.as_bytes()),
+            Payload::Text(bytes) | Payload::Binary(bytes) => Cow::Borrowed(bytes),
+            Payload::Arguments(arguments) => Cow::Owned(arguments.to_json().as_bytes().to_vec()),
         }
     }
 
-    /// Length in bytes.
+    /// Length in bytes, attachments included.
     pub fn len(&self) -> usize {
-        self.as_bytes().len()
+        match self {
+            Payload::Json(json) => json.as_bytes().len(),
+            Payload::Text(bytes) | Payload::Binary(bytes) => bytes.len(),
+            Payload::Arguments(arguments) => arguments.bytes_len(),
+        }
     }
 
     /// Whether there are no bytes.

@@ -67,6 +67,16 @@ pub enum Expects {
     Replies,
 }
 
+/// Whether the bytes of a publication may be compressed on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compress {
+    /// As each connection has agreed to, and the settings say.
+    #[default]
+    AsConfigured,
+    /// Not: it is compressed already, or a secret beside what an attacker chose.
+    Never,
+}
+
 /// A publication that has no position yet.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -84,6 +94,8 @@ pub struct Draft {
     pub publisher: Option<Arc<Identity>>,
     /// A session that is not to get it: the publisher's own, where a dialect says "all but me".
     pub except: Option<SessionId>,
+    /// Channels whose listeners are not to get it: "to these rooms, but not to those".
+    pub except_listeners_of: Option<Arc<[Arc<ChannelId>]>>,
     /// Whether replies are collected.
     pub expects: Expects,
     /// Whether it is stored.
@@ -93,6 +105,8 @@ pub struct Draft {
     /// The publisher's own name for this attempt: a second draft with it, on this channel and by this
     /// publisher, is the same publication.
     pub idempotency_key: Option<Box<str>>,
+    /// Whether it may be compressed.
+    pub compress: Compress,
 }
 
 impl Draft {
@@ -106,10 +120,12 @@ impl Draft {
             meta: None,
             publisher: None,
             except: None,
+            except_listeners_of: None,
             expects: Expects::Nothing,
             storing: Storing::ByRule,
             ttl: None,
             idempotency_key: None,
+            compress: Compress::AsConfigured,
         }
     }
 
@@ -125,7 +141,9 @@ impl Draft {
             meta: self.meta,
             publisher: self.publisher,
             except: self.except,
+            except_listeners_of: self.except_listeners_of,
             expects: self.expects,
+            compress: self.compress,
         }
     }
 }
@@ -151,8 +169,13 @@ pub struct Publication {
     pub publisher: Option<Arc<Identity>>,
     /// A session that does not get it.
     pub except: Option<SessionId>,
+    /// Channels of the org whose listeners do not get it: who listens to one of them when it is delivered, or comes back for
+    /// what he missed and listens to one then.
+    pub except_listeners_of: Option<Arc<[Arc<ChannelId>]>>,
     /// Whether replies to it are collected.
     pub expects: Expects,
+    /// Whether it may be compressed. Not stored: of the moment.
+    pub compress: Compress,
 }
 
 impl Publication {
@@ -167,5 +190,8 @@ impl Publication {
             + self.payload.len()
             + self.name.as_ref().map_or(0, |name| name.len())
             + self.meta.as_ref().map_or(0, |meta| meta.as_bytes().len())
+            + self.except_listeners_of.as_ref().map_or(0, |channels| {
+                channels.iter().map(|channel| std::mem::size_of::<ChannelId>() + channel.name().len()).sum()
+            })
     }
 }

@@ -8,13 +8,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use antiphon_access::{Access, OrgSettings};
-use antiphon_hub::{ReplyEvent, Rule, Rules, Since};
+use antiphon_hub::{Rule, Rules, Since};
 use antiphon_model::{ChannelFlags, ChannelId, Draft, OrgId, Payload, Publication};
 use antiphon_net::{
-    Accept, Client, Endpoint, Format, MessageKind, NetSettings, Peer, Server, ServerParts, Upgrade, Want,
-    WebSocketSession, Worker,
+    Accept, Client, Endpoint, Format, MessageKind, Messages, NetSettings, Peer, Server, ServerParts, Upgrade,
+    Want, WebSocketSession, Worker,
 };
-use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, PublishError, Receipt, SystemClock};
+use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
 use antiphon_store::{MemoryStore, StoreSettings};
 use bytes::Bytes;
 use http::request::Parts;
@@ -24,12 +24,12 @@ use http_body_util::Full;
 /// What each subscriber gets: the payload and nothing else.
 static RAW: Format = Format { name: "raw", encode: raw };
 
-fn raw(publication: &Publication, out: &mut Vec<u8>) -> MessageKind {
-    out.extend_from_slice(publication.payload.as_bytes());
-    match publication.payload {
+fn raw(publication: &Publication, messages: &mut Messages<'_>) {
+    let kind = match publication.payload {
         Payload::Binary(_) => MessageKind::Binary,
-        Payload::Json(_) | Payload::Text(_) => MessageKind::Text,
-    }
+        Payload::Json(_) | Payload::Text(_) | Payload::Arguments(_) => MessageKind::Text,
+    };
+    messages.bytes(kind, &publication.payload.to_bytes());
 }
 
 struct Meeting;
@@ -44,14 +44,11 @@ impl Endpoint for Meeting {
         };
         match worker.node().access().authenticate(None, None, worker.now().wall) {
             Err(error) => Upgrade::Refuse(Response::new(error.to_string().into())),
-            Ok(caller) => Upgrade::Accept(Accept {
-                protocol: None,
-                caller: Arc::new(caller),
-                session: Box::new(Guest {
-                    channel: Arc::new(channel),
-                    quiet: request.uri.query() == Some("quiet"),
-                }),
-            }),
+            Ok(caller) => {
+                let quiet = request.uri.query() == Some("quiet");
+                let guest = Guest { channel: Arc::new(channel), quiet };
+                Upgrade::Accept(Accept::new(Some(Arc::new(caller)), Box::new(guest)))
+            }
         }
     }
 
@@ -92,10 +89,6 @@ impl WebSocketSession for Guest {
             eprintln!("cannot publish: {error}");
         }
     }
-
-    fn handle_published(&mut self, _: u64, _: Result<Receipt, PublishError>, _: &Client) {}
-
-    fn handle_reply(&mut self, _: u64, _: ReplyEvent, _: &Client) {}
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

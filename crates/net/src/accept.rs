@@ -1,11 +1,12 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
+use antiphon_hub::WorkerId;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Token};
 
+use crate::arrival::Arrival;
 use crate::connection::{Connection, ConnectionKey, Phase};
-use crate::mailbox::Mail;
 use crate::{Peer, Worker};
 
 /// How many connections are accepted before what is there is served.
@@ -27,11 +28,7 @@ pub(crate) enum Accepted {
 
 impl Worker {
     /// Accepts connections, each for the worker that has the fewest.
-    pub(crate) fn accept(
-        &self,
-        listener: &TcpListener,
-        mailboxes: &[std::sync::Arc<crate::mailbox::Mailbox>],
-    ) -> Accepted {
+    pub(crate) fn accept(&self, listener: &TcpListener) -> Accepted {
         for _ in 0..ACCEPTS_PER_TURN {
             let (socket, address) = match listener.accept() {
                 Ok(accepted) => accepted,
@@ -47,8 +44,7 @@ impl Worker {
             let Ok(local) = listener.local_addr() else { continue };
             let peer = Peer { address, local, tls: false };
             let counts = &self.0.load.connections;
-            let all: usize = counts.iter().map(|count| count.load(Ordering::Relaxed)).sum();
-            if all >= self.0.settings.connections_max {
+            if self.0.load.all() >= self.0.settings.connections_max {
                 self.note_drop("connections_max");
                 continue;
             }
@@ -59,23 +55,11 @@ impl Worker {
                     tracing::warn!(%error, "cannot watch a connection");
                 }
             } else {
-                counts[chosen].fetch_add(1, Ordering::Relaxed);
                 let socket = std::net::TcpStream::from(std::os::fd::OwnedFd::from(socket));
-                mailboxes[chosen].post(Mail::Connection(socket, peer));
+                self.0.workers.hand_in(WorkerId(chosen as u16), Arrival::Accepted(socket, peer));
             }
         }
         Accepted::More
-    }
-
-    /// Takes in a connection that another worker accepted and put on this one's account.
-    pub(crate) fn take_in(&self, socket: std::net::TcpStream, peer: Peer) {
-        self.0.load.connections[usize::from(self.0.id.0)].fetch_sub(1, Ordering::Relaxed);
-        if self.is_draining() {
-            return;
-        }
-        if let Err(error) = self.adopt(socket, peer) {
-            tracing::warn!(%error, "cannot watch a connection");
-        }
     }
 
     /// Watches a socket that came from elsewhere.
@@ -89,8 +73,15 @@ impl Worker {
         let mut state = self.0.state.borrow_mut();
         let entry = state.connections.vacant_entry();
         let key = ConnectionKey(entry.key() as u32);
-        let connection =
-            Connection { socket, peer, phase: Phase::Request, heard, unread: false, hung_up: false };
+        let connection = Connection {
+            socket,
+            peer,
+            phase: Phase::Request,
+            session: None,
+            heard,
+            unread: false,
+            hung_up: false,
+        };
         let connection = entry.insert(connection);
         // Both interests for good: edge-triggered, so an idle socket costs no event.
         let interests = Interest::READABLE | Interest::WRITABLE;

@@ -4,12 +4,13 @@ use std::rc::Rc;
 use antiphon_model::{Monotonic, SessionId};
 use mio::net::TcpStream;
 
+use crate::arrival::Way;
 use crate::session::SessionKey;
 use crate::websocket::{
     self, CloseCode, CloseState, Decoder, Event, Inflater, Input, MessageKind, OnClose, ProtocolError,
 };
 use crate::worker::Farewell;
-use crate::{Client, Close, Endpoint, Peer, WebSocketSession, Worker};
+use crate::{Client, Close, Endpoint, Keepalive, Peer, WebSocketSession, Worker};
 
 /// A connection's place among those of its worker; its token for mio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(crate) struct Connection {
     pub(crate) socket: TcpStream,
     pub(crate) peer: Peer,
     pub(crate) phase: Phase,
+    /// Its session, once it is a WebSocket; another once it has taken that one over.
+    pub(crate) session: Option<(SessionKey, SessionId)>,
     /// When the peer was last heard.
     pub(crate) heard: Monotonic,
     /// Whether it stands in the list of those with more to read.
@@ -39,13 +42,12 @@ pub(crate) enum Phase {
 
 /// A WebSocket connection.
 pub(crate) struct Open {
-    pub(crate) session: SessionKey,
-    pub(crate) id: SessionId,
     pub(crate) decoder: Decoder,
     pub(crate) handler: Box<dyn WebSocketSession>,
     pub(crate) close: CloseState,
     /// Since when a ping waits for its answer.
     pub(crate) pinged: Option<Monotonic>,
+    pub(crate) keepalive: Keepalive,
 }
 
 /// What a read came to.
@@ -115,7 +117,7 @@ impl Worker {
             }
         };
         match open {
-            None => self.handle_request(endpoint, key, &buffer[..read]),
+            None => self.handle_request(endpoint, key, &buffer[..read], Way::Straight),
             Some(open) => self.handle_bytes(key, open, &mut buffer[..read], inflater),
         }
         Received::Bytes(read)
@@ -129,10 +131,13 @@ impl Worker {
         bytes: &mut [u8],
         inflater: &mut Inflater,
     ) {
-        let client = Client::new(self.clone(), open.session, open.id);
+        let Some(mut client) = self.client_on(key) else { return };
         let mut input = Input::new(bytes);
         open.pinged = None;
         loop {
+            if self.0.taken_over.take() {
+                client = self.client_on(key).unwrap_or(client);
+            }
             let Open { decoder, handler, close, .. } = &mut *open;
             match decoder.next(&mut input, inflater) {
                 Ok(None) => break,
@@ -150,7 +155,7 @@ impl Worker {
                     break;
                 }
                 Err(error) => {
-                    client.close(violation(error));
+                    client.close_at_once(violation(error));
                     break;
                 }
             }
@@ -162,10 +167,16 @@ impl Worker {
         }
     }
 
+    /// The client on a WebSocket connection.
+    pub(crate) fn client_on(&self, key: ConnectionKey) -> Option<Client> {
+        let (session, id) = self.0.state.borrow().connections.get(key.0 as usize)?.session?;
+        Some(Client::new(self.clone(), session, id))
+    }
+
     fn pong(&self, client: &Client, payload: &[u8]) {
         let mut frame = Vec::with_capacity(payload.len() + 2);
         websocket::pong_frame(payload, &mut frame);
-        client.send(crate::Outgoing::Raw(frame.into()));
+        client.push(frame.into());
     }
 
     fn handle_close_frame(&self, client: &Client, state: &mut CloseState, code: Option<CloseCode>) {
@@ -185,7 +196,7 @@ impl Worker {
                 self.end_presence(&caller, &channel, client.id, Farewell::Left);
             }
         }
-        client.close(Close { code: 1000, reason: "".into(), reconnect: false });
+        client.close_at_once(Close { code: 1000, reason: "".into(), reconnect: false });
     }
 
     /// Ends a connection and its session at once.
@@ -195,8 +206,11 @@ impl Worker {
         // The descriptor is closed right after, which takes it out of epoll in any case.
         let _ = self.0.registry.deregister(&mut connection.socket);
         self.count_connection(-1);
-        if let Phase::Open(Some(open)) = connection.phase {
-            self.end_session(open.session, open.id, Farewell::Lost);
+        if let Phase::Open(Some(mut open)) = connection.phase {
+            open.handler.handle_ended();
+        }
+        if let Some((session, id)) = connection.session {
+            self.end_session(session, id, Farewell::Lost);
         }
     }
 }

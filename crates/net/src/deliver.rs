@@ -1,184 +1,196 @@
-use antiphon_hub::{Delivery, Group};
-use antiphon_model::SessionId;
-use bytes::Bytes;
-use slab::Slab;
-use smallvec::SmallVec;
+use antiphon_hub::{Delivery, Inbox};
 
-use crate::format::{Encoder, Wire};
-use crate::session::{Closing, Session, SessionKey};
-use crate::worker::{Pushed, State};
-use crate::{Close, SlowReader, Worker};
+use crate::Worker;
+use crate::client::ClientAddress;
+use crate::task::{Task, Waiting};
 
-/// A run is cut when it has so many bytes, so that one segment does not become one huge buffer.
-const RUN_BYTES_MAX: usize = 256 << 10;
+/// What was taken from the inbox and is not delivered yet.
+#[derive(Default)]
+pub(crate) struct Batch {
+    deliveries: Vec<Delivery>,
+    /// How many of them are done.
+    done: usize,
+    /// How much this thread had pushed into inboxes when they were taken.
+    pushed: u64,
+}
+
+/// Up to where a batch is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UpTo {
+    /// To its end.
+    End,
+    /// To where code of the dialects' is to run: it must not run within other code of theirs.
+    Code,
+}
+
+/// Where delivering has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    End,
+    Code,
+}
+
+/// A batch that was huge is not a reason to keep a huge buffer.
+const DELIVERIES_KEPT: usize = 64 << 10;
 
 impl Worker {
-    /// Spreads what is in the inbox over the outboxes. False if there was nothing.
-    pub(crate) fn deliver(&self) -> bool {
-        let mut buffers = self.0.buffers.borrow_mut();
-        let batch = &mut buffers.batch;
-        self.0.mailbox.inbox.drain(batch);
-        if batch.is_empty() {
+    /// Spreads what is in the inbox over the outboxes, and does the tasks between.
+    pub(crate) fn deliver(&self) {
+        // What was begun within the dialects' code, and what has come since.
+        self.deliver_batch(UpTo::End);
+        self.take_batch();
+        self.deliver_batch(UpTo::End);
+    }
+
+    /// Delivers what the calling code has published, and what came before it, so that what it does next comes after it.
+    ///
+    /// For code that goes on after it waited for something: it finds delivered what other threads published before it was woken. Not
+    /// to be called where a task of [`crate::Workers::run`] must not run; within one it does nothing that the task has to wait for.
+    pub fn catch_up(&self) {
+        if self.0.running.get() {
+            self.is_caught_up();
+        } else {
+            self.deliver();
+        }
+    }
+
+    /// Whether this thread has published nothing since it delivered last, or since the task began that runs.
+    pub(crate) fn has_nothing_under_way(&self) -> bool {
+        self.0.delivered.get() == Inbox::pushed_by_this_thread() || self.0.last_words.get()
+    }
+
+    /// Delivers what this thread has published, in its place. False if it cannot be delivered yet: before it lies code that
+    /// must not run within the code that runs at this moment. What is to come behind it then becomes a task.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        if self.has_nothing_under_way() {
+            return true;
+        }
+        if self.deliver_batch(UpTo::Code) == At::Code {
             return false;
         }
-        let mut state = self.0.state.borrow_mut();
-        let State { sessions, fanout, dirty, encoder, .. } = &mut *state;
-        let mut spread = Spread { worker: self, sessions, dirty, encoder, deliveries: 0, bytes: 0 };
-        // Consecutive publications on one channel are a run: one segment of bytes, one push for each subscriber.
-        // Runs keep the order of the batch, so a subscriber of several channels gets them in order too.
-        for channel in batch.chunk_by(|a, b| a.channel == b.channel) {
-            for run in cut(channel) {
-                for group in fanout.groups(run[0].channel) {
-                    spread.spread(group, run);
-                }
-            }
-        }
-        let Spread { deliveries, bytes, .. } = spread;
-        drop(state);
-        let metrics = self.node().metrics();
-        metrics.deliveries.inc_by(deliveries);
-        metrics.outbox_bytes.inc_by(bytes);
-        self.observe_latency(batch);
-        batch.clear();
-        if batch.capacity() > 64 << 10 {
-            *batch = Vec::new();
-        }
-        true
+        self.take_batch();
+        self.deliver_batch(UpTo::Code) == At::End
     }
 
-    /// One observation for each run: they left together.
-    fn observe_latency(&self, batch: &[Delivery]) {
-        let wall = self.0.now.get().wall.0;
-        for run in batch.chunk_by(|a, b| a.channel == b.channel) {
-            let waited = wall.saturating_sub(run[0].publication.position.0);
-            self.node().metrics().delivery_seconds.observe(waited as f64 / 1e7);
+    /// Takes what is in the inbox. The batch before has to be done.
+    fn take_batch(&self) {
+        let mut batch = self.0.batch.borrow_mut();
+        debug_assert!(batch.deliveries.is_empty());
+        // Before the inbox is emptied: this thread is the one that counts.
+        batch.pushed = Inbox::pushed_by_this_thread();
+        self.0.mailbox.inbox.drain(&mut batch.deliveries);
+    }
+
+    fn deliver_batch(&self, up_to: UpTo) -> At {
+        loop {
+            // Taken out, so that nothing is borrowed while a task runs: it may deliver what is left itself.
+            let mut batch = self.0.batch.take();
+            let rest = &batch.deliveries[batch.done..];
+            if rest.is_empty() {
+                self.0.delivered.set(batch.pushed);
+                batch.clear();
+                self.0.batch.replace(batch);
+                return At::End;
+            }
+            let publications = rest.iter().position(is_task).unwrap_or(rest.len());
+            if publications > 0 {
+                self.spread(&rest[..publications]);
+                batch.done += publications;
+                self.0.batch.replace(batch);
+                continue;
+            }
+            if up_to == UpTo::Code && is_code(&rest[0]) {
+                self.0.batch.replace(batch);
+                return At::Code;
+            }
+            let task = batch.take_task();
+            self.0.batch.replace(batch);
+            if let Some(task) = task {
+                self.perform(task);
+            }
+        }
+    }
+
+    fn perform(&self, task: Task) {
+        match task {
+            Task::Run(work) => {
+                let before = self.0.running.replace(true);
+                // What it sends takes its own place: before what this thread has published that lies behind it.
+                self.0.delivered.set(Inbox::pushed_by_this_thread());
+                work(self);
+                self.0.running.set(before);
+            }
+            Task::Attach(attach) => self.take_in_attached(attach),
+            Task::Unlisten(address, channel) => {
+                if let Some(client) = self.client(address) {
+                    client.unlisten_at_once(&channel, |_| true);
+                }
+            }
+            Task::EndListening(address, channel) => {
+                if let Some(client) = self.client(address) {
+                    client.unlisten_at_once(&channel, |one| one.ending);
+                }
+            }
+            Task::Send(address, waiting) => {
+                if let Some(client) = self.client(address) {
+                    client.send_waiting(&waiting);
+                }
+            }
+            Task::Close(address, close) => {
+                if let Some(client) = self.client(address) {
+                    client.close_at_once(close);
+                }
+            }
         }
     }
 }
 
-fn cut(mut deliveries: &[Delivery]) -> impl Iterator<Item = &[Delivery]> {
-    std::iter::from_fn(move || {
-        if deliveries.is_empty() {
-            return None;
+impl Batch {
+    /// Takes out the task that comes next; none if it is not one of ours.
+    fn take_task(&mut self) -> Option<Task> {
+        let next = self.deliveries.get_mut(self.done)?;
+        self.done += 1;
+        match std::mem::replace(next, Delivery::Task(Box::new(()))) {
+            Delivery::Task(task) => task.downcast::<Task>().ok().map(|task| *task),
+            Delivery::Publication { .. } => None,
         }
-        let mut bytes = 0;
-        let end = deliveries.iter().position(|delivery| {
-            let full = bytes > RUN_BYTES_MAX;
-            bytes += delivery.publication.payload.len();
-            full
+    }
+
+    fn clear(&mut self) {
+        self.done = 0;
+        self.deliveries.clear();
+        if self.deliveries.capacity() > DELIVERIES_KEPT {
+            self.deliveries = Vec::new();
+        }
+    }
+
+    /// Adds what is in the inbox.
+    pub(crate) fn append(&mut self, inbox: &Inbox) {
+        let mut more = Vec::new();
+        inbox.drain(&mut more);
+        self.pushed = Inbox::pushed_by_this_thread();
+        self.deliveries.append(&mut more);
+    }
+
+    /// The messages that wait for their turn here, and for whom.
+    pub(crate) fn waiting(&mut self) -> impl Iterator<Item = (&mut ClientAddress, &mut Waiting)> {
+        let tasks = self.deliveries[self.done..].iter_mut().filter_map(|delivery| match delivery {
+            Delivery::Task(task) => task.downcast_mut::<Task>(),
+            Delivery::Publication { .. } => None,
         });
-        let (run, rest) = deliveries.split_at(end.unwrap_or(deliveries.len()));
-        deliveries = rest;
-        Some(run)
-    })
-}
-
-/// A piece of a segment that is so many times smaller is copied: whoever is slow to read it keeps that and not the segment.
-const SHARED_PART_MIN: usize = 16;
-/// Segments up to this are always shared.
-const SHARED_BYTES: usize = 16 << 10;
-
-/// The spreading of one batch.
-struct Spread<'a> {
-    worker: &'a Worker,
-    sessions: &'a mut Slab<Session>,
-    dirty: &'a mut Vec<SessionKey>,
-    encoder: &'a mut Encoder,
-    deliveries: u64,
-    /// By how many the outboxes have grown.
-    bytes: i64,
-}
-
-impl Spread<'_> {
-    fn spread(&mut self, group: &Group<SessionKey, Wire>, run: &[Delivery]) {
-        if group.is_empty() {
-            return;
-        }
-        let mut bytes = Vec::new();
-        let mut ends: SmallVec<[usize; 64]> = SmallVec::new();
-        let roughly: usize = run.iter().map(|delivery| delivery.publication.payload.len() + 16).sum();
-        bytes.reserve(roughly);
-        for delivery in run {
-            self.encoder.encode(group.format, &delivery.publication, &mut bytes);
-            ends.push(bytes.len());
-        }
-        let segment = Segment { bytes: bytes.into(), ends: &ends, run };
-        let left_out = left_out(run);
-        for subscriber in group.subscribers() {
-            let key = subscriber.key;
-            if subscriber.takes_all(run) && !left_out.contains(&subscriber.session) {
-                match self.push(key, segment.bytes.clone(), run.len()) {
-                    Pushed::In | Pushed::Gone => continue,
-                    Pushed::Full => {}
-                }
-            }
-            for (at, delivery) in run.iter().enumerate() {
-                if subscriber.takes(&delivery.publication) {
-                    self.push_one(key, &segment, at);
-                }
-            }
-        }
-    }
-
-    fn push(&mut self, key: SessionKey, bytes: Bytes, publications: usize) -> Pushed {
-        let (len, max) = (bytes.len(), self.worker.settings().outbox_bytes_max);
-        let pushed = State::push(self.sessions, self.dirty, key, bytes, max);
-        if pushed == Pushed::In {
-            self.bytes += len as i64;
-            self.deliveries += publications as u64;
-        }
-        pushed
-    }
-
-    fn push_one(&mut self, key: SessionKey, segment: &Segment<'_>, at: usize) {
-        if self.push(key, segment.slice(at), 1) != Pushed::Full {
-            return;
-        }
-        let volatile = segment.run[at].publication.kind == antiphon_model::Kind::Signal;
-        if volatile || self.worker.settings().slow_reader == SlowReader::Drop {
-            self.worker.note_drop(if volatile { "volatile" } else { "outbox full" });
-            return;
-        }
-        // What follows finds the session closing, so it is noted once.
-        let Some(session) = self.sessions.get_mut(key.0 as usize) else { return };
-        self.worker.note_drop("slow reader closed");
-        self.bytes -= session.outbox.bytes() as i64;
-        session.outbox.clear();
-        self.bytes += session.outbox.bytes() as i64;
-        let since = self.worker.0.now.get().monotonic;
-        session.closing = Some(Box::new(Closing { close: Close::too_slow(), since }));
-        if !session.dirty {
-            session.dirty = true;
-            self.dirty.push(key);
-        }
+        tasks.filter_map(|task| match task {
+            Task::Send(address, waiting) => Some((address, waiting)),
+            _ => None,
+        })
     }
 }
 
-/// The sessions that do not get all of a run: mostly none, or the one that published it.
-fn left_out(run: &[Delivery]) -> SmallVec<[SessionId; 4]> {
-    let mut sessions = SmallVec::new();
-    for except in run.iter().filter_map(|delivery| delivery.publication.except) {
-        if !sessions.contains(&except) {
-            sessions.push(except);
-        }
-    }
-    sessions
+fn is_task(delivery: &Delivery) -> bool {
+    matches!(delivery, Delivery::Task(_))
 }
 
-/// A run in one wire's bytes.
-struct Segment<'a> {
-    bytes: Bytes,
-    ends: &'a [usize],
-    run: &'a [Delivery],
-}
-
-impl Segment<'_> {
-    fn slice(&self, at: usize) -> Bytes {
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let part = start..self.ends[at];
-        if self.bytes.len() > SHARED_BYTES && part.len() < self.bytes.len() / SHARED_PART_MIN {
-            return Bytes::copy_from_slice(&self.bytes[part]);
-        }
-        self.bytes.slice(part)
-    }
+/// Whether a delivery is code of the dialects'.
+fn is_code(delivery: &Delivery) -> bool {
+    let Delivery::Task(task) = delivery else { return false };
+    matches!(task.downcast_ref::<Task>(), Some(Task::Run(_)))
 }

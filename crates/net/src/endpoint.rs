@@ -4,9 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use antiphon_access::Caller;
-use antiphon_hub::ReplyEvent;
+use antiphon_hub::{ReplyEvent, WorkerId};
 use antiphon_node::{PublishError, Receipt};
 use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -50,16 +51,44 @@ pub enum Upgrade {
     Accept(Accept),
     /// It is answered with this, and the connection closed.
     Refuse(Response<Bytes>),
+    /// It belongs to another worker: the connection goes there with its request, and that worker's endpoint is asked.
+    ///
+    /// A connection is sent on once; one that is to go further is refused. If it had other requests before, or its request came
+    /// in pieces, it is told 101 first, without a subprotocol, and a refusal by the other worker is a close.
+    Elsewhere(WorkerId),
+    /// It is known when this is done; dropped if the peer goes before.
+    Later(LocalBoxFuture<'static, Upgrade>),
 }
 
 /// A WebSocket connection that begins.
 pub struct Accept {
     /// The subprotocol that is spoken, of those offered.
     pub protocol: Option<&'static str>,
-    /// Who it is.
-    pub caller: Arc<Caller>,
+    /// Who it is. None if that is not known yet: until [`Client::replace_caller`] the session may nothing.
+    pub caller: Option<Arc<Caller>>,
     /// What speaks on it.
     pub session: Box<dyn WebSocketSession>,
+    /// Who finds out whether the peer is still there.
+    pub keepalive: Keepalive,
+    /// How many bytes a message from the peer may have, if not as many as [`crate::NetSettings::message_bytes_max`] says.
+    pub message_bytes_max: Option<usize>,
+}
+
+impl Accept {
+    /// A connection without a subprotocol, with pings and the limits of the settings.
+    pub fn new(caller: Option<Arc<Caller>>, session: Box<dyn WebSocketSession>) -> Accept {
+        Accept { protocol: None, caller, session, keepalive: Keepalive::Ping, message_bytes_max: None }
+    }
+}
+
+/// Who finds out whether the peer of a WebSocket is still there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keepalive {
+    /// The worker, by the pings of WebSocket.
+    #[default]
+    Ping,
+    /// The dialect, by messages of its own: silence alone ends nothing.
+    Dialect,
 }
 
 /// A dialect's view of one WebSocket connection. Called on the worker's thread only.
@@ -71,11 +100,15 @@ pub trait WebSocketSession {
     fn handle_message(&mut self, kind: MessageKind, data: &[u8], client: &Client);
 
     /// A publication that had to wait for the store is through.
-    fn handle_published(&mut self, ticket: u64, result: Result<Receipt, PublishError>, client: &Client);
+    fn handle_published(&mut self, _ticket: u64, _result: Result<Receipt, PublishError>, _client: &Client) {}
 
     /// A reply to a broadcast came, or its time is up.
-    fn handle_reply(&mut self, ticket: u64, event: ReplyEvent, client: &Client);
+    fn handle_reply(&mut self, _ticket: u64, _event: ReplyEvent, _client: &Client) {}
 
     /// The server is about to close the connection: a last message can be sent.
     fn handle_closing(&mut self, _close: &Close, _client: &Client) {}
+
+    /// The connection is gone, for whatever reason; nothing is called after it. Called once for each
+    /// [`WebSocketSession::handle_open`], right before the session ends.
+    fn handle_ended(&mut self) {}
 }

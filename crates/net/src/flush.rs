@@ -36,7 +36,9 @@ impl Worker {
             state.dirty = dirty;
         }
         drop(buffers);
-        self.node().metrics().outbox_bytes.dec_by(written as i64);
+        let metrics = self.node().metrics();
+        metrics.outbox_bytes.dec_by(written as i64);
+        metrics.written_bytes.inc_by(written as u64);
         for after in ended {
             match after {
                 After::Nothing => {}
@@ -57,7 +59,7 @@ impl Worker {
             let Some(taken) = open.take() else { return };
             taken
         };
-        let client = Client::new(self.clone(), session, open.id);
+        let Some(client) = self.client_on(key).filter(|client| client.key == session) else { return };
         let first = open.close.send();
         if first {
             self.send_close_frame(&client, &mut open);
@@ -73,7 +75,9 @@ impl Worker {
             let _ = connection.socket.shutdown(std::net::Shutdown::Write);
             let until = self.0.now.get().monotonic + self.0.settings.close_timeout;
             connection.phase = Phase::Closing { until };
+            connection.session = None;
         }
+        open.handler.handle_ended();
         self.end_session(client.key, client.id, Farewell::Lost);
     }
 
@@ -82,7 +86,9 @@ impl Worker {
         let Some(Some(closing)) = closing else { return };
         let close = &closing.close;
         // The dialect's last words go through the outbox like any others, so the session is open once more.
+        self.0.last_words.set(true);
         open.handler.handle_closing(close, client);
+        self.0.last_words.set(false);
         let mut frame = Vec::new();
         websocket::close_frame(CloseCode::new(close.code), &close.reason, &mut frame);
         client.send_last(frame);
@@ -114,6 +120,9 @@ impl State {
         let flushed = session.outbox.flush(&mut socket.socket, scratch);
         *written += before - session.outbox.bytes();
         session.last_sent = now;
+        if let Link::Socket { blocked, .. } = &mut session.link {
+            *blocked = matches!(flushed, Ok(Flushed::Blocked));
+        }
         match flushed {
             Ok(Flushed::Empty) if session.is_closing() => After::Close(connection, key),
             Ok(_) => After::Nothing,

@@ -1,5 +1,6 @@
-use antiphon_model::Publication;
+use antiphon_model::{Compress, Publication};
 
+use crate::messages::Messages;
 use crate::websocket::{self, Deflater, MessageKind, WindowBits};
 
 /// How a dialect writes a publication.
@@ -9,8 +10,10 @@ use crate::websocket::{self, Deflater, MessageKind, WindowBits};
 pub struct Format {
     /// For logs.
     pub name: &'static str,
-    /// Appends the publication; says what kind of WebSocket message it is, which streams ignore.
-    pub encode: fn(&Publication, &mut Vec<u8>) -> MessageKind,
+    /// Writes the publication as the messages that it is. If it writes none, its subscribers do not get the publication.
+    ///
+    /// Runs while the worker's sessions are being written to: it must call nothing of the worker's or a client's.
+    pub encode: fn(&Publication, &mut Messages<'_>),
 }
 
 /// What stands around a message on a connection.
@@ -22,6 +25,16 @@ pub(crate) enum Framing {
     WebSocket,
     /// A WebSocket frame, compressed if that makes it smaller.
     Deflated(WindowBits),
+}
+
+impl Framing {
+    /// What was agreed on.
+    pub(crate) fn of(upgrade: &websocket::Upgrade) -> Framing {
+        match upgrade.deflate {
+            Some(deflate) => Framing::Deflated(deflate.window_bits),
+            None => Framing::WebSocket,
+        }
+    }
 }
 
 /// All that decides what bytes a publication becomes.
@@ -43,6 +56,9 @@ pub(crate) struct Encoder {
     deflater: Deflater,
 }
 
+/// One huge message is not a reason to keep a huge buffer.
+const MESSAGE_BYTES_KEPT: usize = 64 << 10;
+
 impl Encoder {
     pub(crate) fn new(threshold_bytes: usize) -> Encoder {
         Encoder { message: Vec::new(), deflater: Deflater::new(threshold_bytes) }
@@ -50,27 +66,76 @@ impl Encoder {
 
     /// Appends a publication.
     pub(crate) fn encode(&mut self, wire: Wire, publication: &Publication, out: &mut Vec<u8>) {
-        if wire.framing == Framing::None {
-            (wire.format.encode)(publication, out);
-            return;
-        }
-        let mut message = std::mem::take(&mut self.message);
-        message.clear();
-        let kind = (wire.format.encode)(publication, &mut message);
-        self.frame(wire.framing, kind, &message, out);
-        // One huge message is not a reason to keep a huge buffer.
-        message.shrink_to(64 << 10);
-        self.message = message;
+        let Encoder { message, deflater } = self;
+        let framing = framing(wire.framing, publication.compress);
+        let hint = publication.payload.len();
+        (wire.format.encode)(publication, &mut Messages::new(framing, hint, message, deflater, out));
+        self.message.shrink_to(MESSAGE_BYTES_KEPT);
     }
 
-    /// Appends a message of the dialect's own.
-    pub(crate) fn frame(&mut self, framing: Framing, kind: MessageKind, message: &[u8], out: &mut Vec<u8>) {
-        match framing {
-            Framing::None => out.extend_from_slice(message),
-            Framing::WebSocket => websocket::frame(kind, message, out),
-            Framing::Deflated(bits) => {
-                websocket::compressed_frame(kind, message, bits, &mut self.deflater, out);
+    /// Appends messages of the dialect's own.
+    pub(crate) fn write<R>(
+        &mut self,
+        framing: Framing,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Messages<'_>) -> R,
+    ) -> R {
+        let Encoder { message, deflater } = self;
+        let written = write(&mut Messages::new(framing, 0, message, deflater, out));
+        self.message.shrink_to(MESSAGE_BYTES_KEPT);
+        written
+    }
+
+    /// Appends a message of the dialect's own, which lies there already.
+    pub(crate) fn frame(
+        &mut self,
+        framing: Framing,
+        compress: Compress,
+        kind: MessageKind,
+        message: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        let Encoder { message: buffer, deflater } = self;
+        let framing = self::framing(framing, compress);
+        Messages::new(framing, message.len(), buffer, deflater, out).bytes(kind, message);
+    }
+}
+
+fn framing(configured: Framing, compress: Compress) -> Framing {
+    match (configured, compress) {
+        (Framing::Deflated(_), Compress::Never) => Framing::WebSocket,
+        (configured, _) => configured,
+    }
+}
+
+impl Format {
+    /// The messages that a publication becomes on a WebSocket: for tests of formats.
+    #[doc(hidden)]
+    pub fn messages(&self, publication: &Publication) -> Vec<(MessageKind, Vec<u8>)> {
+        use crate::websocket::{Decoder, DecoderSettings, Event, Inflater, Input, Role};
+        let mut bytes = self.bytes(Framing::WebSocket, publication);
+        let settings = DecoderSettings { role: Role::Client, deflate: false, message_bytes_max: u32::MAX };
+        let (mut decoder, mut inflater) = (Decoder::new(settings), Inflater::new());
+        let (mut input, mut messages) = (Input::new(&mut bytes), Vec::new());
+        while let Ok(Some(event)) = decoder.next(&mut input, &mut inflater) {
+            match event {
+                Event::Text(text) => messages.push((MessageKind::Text, text.as_bytes().to_vec())),
+                Event::Binary(bytes) => messages.push((MessageKind::Binary, bytes.to_vec())),
+                _ => {}
             }
         }
+        messages
+    }
+
+    /// The bytes that a publication becomes on a stream: for tests of formats.
+    #[doc(hidden)]
+    pub fn stream_bytes(&self, publication: &Publication) -> Vec<u8> {
+        self.bytes(Framing::None, publication)
+    }
+
+    fn bytes(&self, framing: Framing, publication: &Publication) -> Vec<u8> {
+        let (mut message, mut deflater, mut out) = (Vec::new(), Deflater::new(0), Vec::new());
+        (self.encode)(publication, &mut Messages::new(framing, 0, &mut message, &mut deflater, &mut out));
+        out
     }
 }

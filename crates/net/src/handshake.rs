@@ -1,10 +1,13 @@
 use std::rc::Rc;
 
+use antiphon_hub::WorkerId;
 use antiphon_node::TooManySessions;
 use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 
+use crate::arrival::Way;
 use crate::connection::{Connection, ConnectionKey, Open, Phase};
 use crate::format::Framing;
 use crate::session::Link;
@@ -29,13 +32,23 @@ pub(crate) enum Answer {
     Switch(Response<()>, Box<Accept>, Framing),
     /// Anything else.
     Refuse(Response<Bytes>),
+    /// Another worker is to be asked.
+    Elsewhere(WorkerId),
+    /// It is known when this is done.
+    Later(LocalBoxFuture<'static, Upgrade>),
 }
 
 impl Worker {
     /// The first bytes of a connection came.
-    pub(crate) fn handle_request<E: Endpoint>(&self, endpoint: &Rc<E>, key: ConnectionKey, bytes: &[u8]) {
+    pub(crate) fn handle_request<E: Endpoint>(
+        &self,
+        endpoint: &Rc<E>,
+        key: ConnectionKey,
+        bytes: &[u8],
+        way: Way,
+    ) {
         match self.parse(bytes) {
-            Asked::Other => self.hand_over(endpoint, key, bytes),
+            Asked::Other => self.hand_over(endpoint, key, bytes, None),
             Asked::Bad(bad) => self.refuse(key, &bad_upgrade(bad)),
             Asked::WebSocket(parts, upgrade, len) => {
                 let Some(peer) = self.0.state.borrow().connections.get(key.0 as usize).map(|c| c.peer) else {
@@ -43,6 +56,12 @@ impl Worker {
                 };
                 match self.upgrade(&**endpoint, &parts, &upgrade, &peer) {
                     Answer::Refuse(response) => self.refuse(key, &response),
+                    Answer::Elsewhere(worker) if self.may_send_on(worker, way) => {
+                        self.send_on(key, worker, bytes);
+                    }
+                    Answer::Elsewhere(_) => self.refuse(key, &nowhere()),
+                    // Only hyper can wait, and notice that the peer goes meanwhile.
+                    Answer::Later(later) => self.hand_over(endpoint, key, bytes, Some(later)),
                     Answer::Switch(response, accept, framing) => {
                         let head = response_head(&response, None);
                         self.open(key, *accept, framing, Some(head.into()), &bytes[len..]);
@@ -77,19 +96,15 @@ impl Worker {
             return Answer::Refuse(plain(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"));
         }
         let offered: Vec<&str> = upgrade.subprotocols.iter().map(String::as_str).collect();
-        match endpoint.upgrade(parts, &offered, peer, self) {
-            Upgrade::Refuse(response) => Answer::Refuse(response),
-            Upgrade::Accept(accept) => {
-                let mut response = Response::new(());
-                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-                *response.headers_mut() = upgrade.response_headers(accept.protocol);
-                let framing = match upgrade.deflate {
-                    Some(deflate) => Framing::Deflated(deflate.window_bits),
-                    None => Framing::WebSocket,
-                };
-                Answer::Switch(response, Box::new(accept), framing)
-            }
+        answer(endpoint.upgrade(parts, &offered, peer, self), upgrade)
+    }
+
+    /// Waits for what is known later.
+    pub(crate) async fn settled(&self, mut decided: Answer, upgrade: &websocket::Upgrade) -> Answer {
+        while let Answer::Later(later) = decided {
+            decided = answer(later.await, upgrade);
         }
+        decided
     }
 
     /// Begins a WebSocket on a connection. `head` is the answer, unless it has been sent; `rest` came after the request.
@@ -101,8 +116,8 @@ impl Worker {
         head: Option<Bytes>,
         rest: &[u8],
     ) {
-        let Accept { protocol, caller, session: handler } = accept;
-        let link = Link::Socket { connection: key, framing };
+        let Accept { protocol, caller, session: handler, keepalive, message_bytes_max } = accept;
+        let link = Link::Socket { connection: key, framing, blocked: false };
         let client = match self.open_session(caller, link, protocol.unwrap_or("websocket")) {
             Ok(client) => client,
             Err(full) => {
@@ -125,18 +140,19 @@ impl Worker {
         let settings = DecoderSettings {
             role: Role::Server,
             deflate: matches!(framing, Framing::Deflated(_)),
-            message_bytes_max: u32::try_from(self.0.settings.message_bytes_max).unwrap_or(u32::MAX),
+            message_bytes_max: u32::try_from(message_bytes_max.unwrap_or(self.0.settings.message_bytes_max))
+                .unwrap_or(u32::MAX),
         };
         let mut open = Box::new(Open {
-            session: client.key,
-            id: client.id,
             decoder: Decoder::new(settings),
             handler,
             close: CloseState::default(),
             pinged: None,
+            keepalive,
         });
         if let Some(connection) = self.0.state.borrow_mut().connections.get_mut(key.0 as usize) {
             connection.phase = Phase::Open(None);
+            connection.session = Some((client.key, client.id));
         }
         open.handler.handle_open(&client);
         // Rarely anything: a client waits for the 101 before it speaks.
@@ -153,7 +169,7 @@ impl Worker {
     }
 
     /// Writes the last bytes of a connection that has no session.
-    fn turn_away(&self, key: ConnectionKey, bytes: &[u8]) {
+    pub(crate) fn turn_away(&self, key: ConnectionKey, bytes: &[u8]) {
         use std::io::Write;
         let mut state = self.0.state.borrow_mut();
         let Some(connection) = state.connections.get_mut(key.0 as usize) else { return };
@@ -170,6 +186,21 @@ impl Worker {
         // At worst the set keeps a descriptor that makes no events for anybody.
         let _ = self.0.registry.deregister(&mut connection.socket);
         Some(connection)
+    }
+}
+
+/// What a dialect's decision makes of the connection.
+fn answer(decided: Upgrade, upgrade: &websocket::Upgrade) -> Answer {
+    match decided {
+        Upgrade::Refuse(response) => Answer::Refuse(response),
+        Upgrade::Elsewhere(worker) => Answer::Elsewhere(worker),
+        Upgrade::Later(later) => Answer::Later(later),
+        Upgrade::Accept(accept) => {
+            let mut response = Response::new(());
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            *response.headers_mut() = upgrade.response_headers(accept.protocol);
+            Answer::Switch(response, Box::new(accept), Framing::of(upgrade))
+        }
     }
 }
 
@@ -214,6 +245,11 @@ pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Bytes> {
     let kind = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
+}
+
+/// There is no worker to which a connection could be sent on.
+pub(crate) fn nowhere() -> Response<Bytes> {
+    plain(StatusCode::SERVICE_UNAVAILABLE, "the connection belongs to no worker that could take it")
 }
 
 pub(crate) fn bad_upgrade(bad: BadUpgrade) -> Response<Bytes> {

@@ -3,8 +3,11 @@ use std::convert::Infallible;
 use std::io;
 use std::rc::Rc;
 
+use antiphon_hub::WorkerId;
 use bytes::Bytes;
-use http::{Request, Response};
+use futures_util::future::LocalBoxFuture;
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -13,15 +16,23 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
+use crate::arrival::{Arrival, Way};
 use crate::connection::ConnectionKey;
 use crate::format::Framing;
-use crate::handshake::{Answer, bad_upgrade};
+use crate::handshake::{Answer, bad_upgrade, nowhere};
 use crate::rewound::Rewound;
-use crate::{Accept, Endpoint, Peer, Worker, websocket};
+use crate::{Accept, Adopted, Endpoint, Peer, Upgrade, Worker, websocket};
 
 impl Worker {
-    /// Gives a connection to hyper: it is not a WebSocket, or not yet.
-    pub(crate) fn hand_over<E: Endpoint>(&self, endpoint: &Rc<E>, key: ConnectionKey, read: &[u8]) {
+    /// Gives a connection to hyper: it is not a WebSocket, or not yet. `decided` is about its first request, if the dialects have
+    /// been asked already.
+    pub(crate) fn hand_over<E: Endpoint>(
+        &self,
+        endpoint: &Rc<E>,
+        key: ConnectionKey,
+        read: &[u8],
+        decided: Option<LocalBoxFuture<'static, Upgrade>>,
+    ) {
         let read = Bytes::copy_from_slice(read);
         let Some(connection) = self.release(key) else { return };
         let peer = connection.peer;
@@ -29,7 +40,7 @@ impl Worker {
         let (worker, endpoint) = (self.clone(), Rc::clone(endpoint));
         tokio::task::spawn_local(async move {
             let ended = Counted(worker.clone());
-            if let Err(error) = worker.serve(endpoint, socket, read, peer).await {
+            if let Err(error) = worker.serve(endpoint, socket, read, peer, decided).await {
                 tracing::debug!(%error, peer = %peer.address, "HTTP connection ended");
             }
             drop(ended);
@@ -42,15 +53,17 @@ impl Worker {
         socket: std::net::TcpStream,
         read: Bytes,
         peer: Peer,
+        decided: Option<LocalBoxFuture<'static, Upgrade>>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let socket = Rewound::new(read, TcpStream::from_std(socket)?, self.0.settings.write_timeout);
         let worker = self.clone();
         let asked = Rc::new(Cell::new(false));
         let asks = Rc::clone(&asked);
+        let decided = Cell::new(decided);
         let service = service_fn(move |request| {
             asks.set(true);
-            let (worker, endpoint) = (worker.clone(), Rc::clone(&endpoint));
-            async move { Ok::<_, Infallible>(worker.answer(endpoint, request, peer).await) }
+            let (worker, endpoint, decided) = (worker.clone(), Rc::clone(&endpoint), decided.take());
+            async move { Ok::<_, Infallible>(worker.answer(endpoint, request, peer, decided).await) }
         });
         let mut builder = auto::Builder::new(LocalExecutor);
         let settings = &self.0.settings;
@@ -94,6 +107,7 @@ impl Worker {
         endpoint: Rc<E>,
         mut request: Request<Incoming>,
         peer: Peer,
+        decided: Option<LocalBoxFuture<'static, Upgrade>>,
     ) -> Response<AnswerBody<E::Body>> {
         let deflate = &self.0.settings.deflate;
         let asked =
@@ -110,8 +124,29 @@ impl Worker {
         };
         let upgraded = hyper::upgrade::on(&mut request);
         let (parts, _) = request.into_parts();
-        match self.upgrade(&*endpoint, &parts, &upgrade, &peer) {
+        let asked = match decided {
+            Some(later) => Answer::Later(later),
+            None => self.upgrade(&*endpoint, &parts, &upgrade, &peer),
+        };
+        match self.settled(asked, &upgrade).await {
+            Answer::Later(_) => unreachable!("it has been waited for"),
             Answer::Refuse(response) => response.map(|body| Either::Right(Full::new(body))),
+            Answer::Elsewhere(to) if !self.may_send_on(to, Way::Straight) => {
+                nowhere().map(|body| Either::Right(Full::new(body)))
+            }
+            Answer::Elsewhere(to) => {
+                // hyper gives the socket away only after a 101.
+                let mut response = Response::new(Either::Right(Full::default()));
+                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+                *response.headers_mut() = upgrade.response_headers(None);
+                let worker = self.clone();
+                tokio::task::spawn_local(async move {
+                    if let Err(error) = worker.give_away(upgraded, to, parts, upgrade, peer).await {
+                        tracing::debug!(%error, peer = %peer.address, "upgrade failed");
+                    }
+                });
+                response
+            }
             Answer::Switch(response, accept, framing) => {
                 let worker = self.clone();
                 tokio::task::spawn_local(async move {
@@ -132,16 +167,38 @@ impl Worker {
         framing: Framing,
         peer: Peer,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let upgraded = upgraded.await?;
-        let parts = auto::upgrade::downcast::<TokioIo<Rewound>>(upgraded)
-            .map_err(|_| io::Error::other("the connection is not one that a worker gave to hyper"))?;
-        let (read, socket) = parts.io.into_inner().into_parts();
-        // What hyper has read already comes before what it has not.
-        let rest = [&parts.read_buf[..], &read[..]].concat();
-        let key = self.adopt(socket.into_std()?, peer)?;
+        let (socket, rest) = taken_back(upgraded).await?;
+        let key = self.adopt(socket, peer)?;
         self.open(key, accept, framing, None, &rest);
         Ok(())
     }
+
+    /// Gives a connection that hyper upgraded to another worker.
+    async fn give_away(
+        &self,
+        upgraded: hyper::upgrade::OnUpgrade,
+        to: WorkerId,
+        request: Parts,
+        upgrade: websocket::Upgrade,
+        peer: Peer,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let (socket, rest) = taken_back(upgraded).await?;
+        let adopted = Adopted { socket, peer, request, upgrade, rest: rest.into() };
+        self.0.workers.hand_in(to, Arrival::Open(Box::new(adopted), Way::SentOn));
+        Ok(())
+    }
+}
+
+/// The socket of a connection that hyper upgraded, and what has been read of it.
+async fn taken_back(
+    upgraded: hyper::upgrade::OnUpgrade,
+) -> Result<(std::net::TcpStream, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
+    let parts = auto::upgrade::downcast::<TokioIo<Rewound>>(upgraded.await?)
+        .map_err(|_| io::Error::other("the connection is not one that a worker gave to hyper"))?;
+    let (read, socket) = parts.io.into_inner().into_parts();
+    // What hyper has read already comes before what it has not.
+    let rest = [&parts.read_buf[..], &read[..]].concat();
+    Ok((socket.into_std()?, rest))
 }
 
 /// Counts a connection out when hyper is done with it.

@@ -1,13 +1,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use antiphon_access::{Caller, Refused};
-use antiphon_hub::{Fanout, Filter, Since, SubscribeAllError, SubscribeError, Subscribed, Subscriber};
+use antiphon_access::{Caller, Permission, Refused};
+use antiphon_hub::{Fanout, Filter, Inbox, Since, SubscribeAllError, SubscribeError, Subscribed, Subscriber};
 use antiphon_model::{ChannelFlags, ChannelId, IdentityKind, Position, Publication};
 use antiphon_node::{ReadError, StoreError};
+use smallvec::SmallVec;
 
-use crate::format::{Framing, Wire};
-use crate::session::{ListeningTo, Session, SessionKey};
+use crate::client::nobody;
+use crate::format::Wire;
+use crate::session::{ListeningTo, Session, SessionKey, mapped};
+use crate::task::Task;
 use crate::{Client, Format};
 
 /// How often a listener goes back to the store because memory has moved on meanwhile.
@@ -29,12 +32,12 @@ pub struct Want {
 }
 
 /// A session listens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Listening {
     /// To these, in the order wanted.
     pub channels: Vec<ListeningOn>,
     /// What it missed, of all channels in the order of positions.
-    pub(crate) missed: Vec<(Wire, Arc<Publication>)>,
+    pub(crate) missed: Vec<(&'static Format, Arc<Publication>)>,
 }
 
 /// One channel of a [`Listening`].
@@ -104,10 +107,19 @@ struct Pending {
     asked: Since,
     /// What is still to come from memory.
     since: Since,
-    wire: Wire,
+    format: &'static Format,
     filter: Option<Filter>,
     gap: bool,
     missed: Vec<Arc<Publication>>,
+}
+
+/// Whose word it is that a session listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The client's: it needs the permission.
+    Client,
+    /// The server's own.
+    Server,
 }
 
 /// Memory does not go back far enough for one of them.
@@ -126,7 +138,17 @@ impl Client {
     /// # Errors
     /// See [`ListenError`].
     pub async fn listen(&self, wants: Vec<Want>) -> Result<Listening, ListenError> {
-        let (caller, mut pending) = self.check(&wants)?;
+        self.listen_by(By::Client, &wants).await
+    }
+
+    /// As [`Client::listen`], without the store: none if it would have to be read.
+    pub fn try_listen(&self, wants: &[Want]) -> Option<Result<Listening, ListenError>> {
+        self.try_listen_by(By::Client, wants)
+    }
+
+    pub(crate) async fn listen_by(&self, by: By, wants: &[Want]) -> Result<Listening, ListenError> {
+        self.worker.is_caught_up();
+        let (caller, mut pending) = self.check(by, wants)?;
         for _ in 0..ATTEMPTS_MAX {
             let not_in_memory = match self.begin(&caller, &pending)? {
                 Ok(subscribed) => return self.finish(&caller, pending, subscribed),
@@ -142,21 +164,40 @@ impl Client {
             one.since = Since::After(floor);
             trim(&mut pending, bytes_max);
         }
-        // Memory turns over faster than the store can be read: say so instead of trying for ever.
+        self.begin_late(&caller, pending)
+    }
+
+    /// As [`Client::listen_by`], with a gap where the store would have to be read.
+    pub(crate) fn listen_in_memory(&self, by: By, wants: &[Want]) -> Result<Listening, ListenError> {
+        self.worker.is_caught_up();
+        let (caller, mut pending) = self.check(by, wants)?;
+        for _ in 0..ATTEMPTS_MAX {
+            match self.begin(&caller, &pending)? {
+                Ok(subscribed) => return self.finish(&caller, pending, subscribed),
+                Err(NotInMemory { index, floor }) => {
+                    (pending[index].since, pending[index].gap) = (Since::After(floor), true);
+                }
+            }
+        }
+        self.begin_late(&caller, pending)
+    }
+
+    /// Memory turns over faster than it can be followed: says so instead of trying for ever.
+    fn begin_late(&self, caller: &Caller, mut pending: Vec<Pending>) -> Result<Listening, ListenError> {
         for one in &mut pending {
             if let Since::After(_) = one.since {
                 (one.since, one.gap) = (Since::Now, true);
             }
         }
-        match self.begin(&caller, &pending)? {
-            Ok(subscribed) => self.finish(&caller, pending, subscribed),
+        match self.begin(caller, &pending)? {
+            Ok(subscribed) => self.finish(caller, pending, subscribed),
             Err(_) => Err(ListenError::TooManyChannels),
         }
     }
 
-    /// As [`Client::listen`], without the store: none if it would have to be read.
-    pub fn try_listen(&self, wants: &[Want]) -> Option<Result<Listening, ListenError>> {
-        let begun = self.check(wants).and_then(|(caller, pending)| {
+    pub(crate) fn try_listen_by(&self, by: By, wants: &[Want]) -> Option<Result<Listening, ListenError>> {
+        self.worker.is_caught_up();
+        let begun = self.check(by, wants).and_then(|(caller, pending)| {
             let subscribed = self.begin(&caller, &pending)?.ok();
             Ok(subscribed.map(|subscribed| (caller, pending, subscribed)))
         });
@@ -168,37 +209,81 @@ impl Client {
     }
 
     /// Ends listening to a channel, its presence events included. False if it did not.
+    ///
+    /// What this thread has published before still comes.
     pub fn unlisten(&self, channel: &ChannelId) -> bool {
+        if self.worker.is_caught_up() {
+            return self.unlisten_at_once(channel, |one| !one.ending);
+        }
         let presence = channel.presence();
-        let ended = self.worker.with_session(self.key, self.id, |session, _| {
-            let (ended, kept) = std::mem::take(&mut session.listening)
-                .into_iter()
-                .partition(|one| *one.channel == *channel || *one.channel == presence);
-            session.listening = kept;
-            let ended: Vec<ListeningTo> = ended;
-            (Arc::clone(&session.caller), ended)
+        let ends = self.worker.with_session(self.key, self.id, |session, _| {
+            let mut ends = false;
+            for one in &mut session.listening {
+                if *one.channel == *channel || *one.channel == presence {
+                    ends |= !std::mem::replace(&mut one.ending, true);
+                }
+            }
+            ends
         });
-        let Some((caller, ended)) = ended else { return false };
+        let ends = ends.unwrap_or(false);
+        if ends {
+            self.worker.0.mailbox.push(Task::EndListening(self.address(), Arc::new(channel.clone())));
+        }
+        ends
+    }
+
+    /// Ends listening to a channel and its presence events as far as `which` says.
+    pub(crate) fn unlisten_at_once(&self, channel: &ChannelId, which: impl Fn(&ListeningTo) -> bool) -> bool {
+        let presence = channel.presence();
+        let mut ended: SmallVec<[ListeningTo; 2]> = SmallVec::new();
+        let caller = self.worker.with_session(self.key, self.id, |session, _| {
+            let listening = &mut session.listening;
+            for at in (0..listening.len()).rev() {
+                let one = &listening[at];
+                if (*one.channel == *channel || *one.channel == presence) && which(one) {
+                    ended.push(listening.swap_remove(at));
+                }
+            }
+            session.caller.clone()
+        });
+        let Some(Some(caller)) = caller else { return false };
         for one in &ended {
             self.worker.unsubscribe(&caller, one.subscription);
         }
         !ended.is_empty()
     }
 
-    fn check(&self, wants: &[Want]) -> Result<(Arc<Caller>, Vec<Pending>), ListenError> {
+    /// Whether it listens to a channel.
+    pub fn listens_to(&self, channel: &ChannelId) -> bool {
+        self.worker.with_session(self.key, self.id, |session, _| session.listens_to(channel)).unwrap_or(false)
+    }
+
+    fn check(&self, by: By, wants: &[Want]) -> Result<(Arc<Caller>, Vec<Pending>), ListenError> {
+        for want in wants {
+            self.unlisten_at_once(&want.channel, |one| one.ending);
+        }
         let checked = self.worker.with_session(self.key, self.id, |session, _| {
-            let framing = session.framing();
-            let pending: Vec<Pending> = wants.iter().flat_map(|want| pending(want, framing)).collect();
+            let mut pending: Vec<Pending> = wants.iter().flat_map(pending).collect();
+            if by == By::Server {
+                pending.retain(|one| !session.listens_to(&one.channel));
+            }
             has_room(session, &pending)?;
-            Ok::<_, ListenError>((Arc::clone(&session.caller), pending))
+            Ok::<_, ListenError>((session.caller.clone(), pending))
         });
         let (caller, mut pending) = checked.ok_or(ListenError::Closed)??;
+        let Some(caller) = caller else {
+            let channel = wants.first().map(|want| nobody(Permission::Subscribe, &want.channel));
+            return Err(channel.map_or(ListenError::Closed, ListenError::Refused));
+        };
         let mut seen = HashSet::with_capacity(pending.len());
         for one in &mut pending {
-            self.node().may_listen(&caller, &one.channel)?;
             if !seen.insert(Arc::clone(&one.channel)) {
                 return Err(ListenError::AlreadyListening(Arc::clone(&one.channel)));
             }
+            if by == By::Server {
+                continue;
+            }
+            self.node().may_listen(&caller, &one.channel)?;
             if let Since::After(asked) = one.asked {
                 let since = self.node().recover_from(&caller, &one.channel, asked);
                 one.since = Since::After(since);
@@ -234,6 +319,10 @@ impl Client {
         subscribed: Vec<Subscribed>,
     ) -> Result<Listening, ListenError> {
         let (key, session) = (self.key, self.id);
+        let formats = self.worker.with_session(key, session, |slot, _| slot.formats.clone()).flatten();
+        for one in &mut pending {
+            one.format = mapped(formats.as_ref(), one.format);
+        }
         let mut state = self.worker.0.state.borrow_mut();
         let state = &mut *state;
         let slot = state.sessions.get_mut(key.0 as usize).filter(|slot| slot.id == session);
@@ -250,19 +339,27 @@ impl Client {
         for (one, subscribed) in pending.iter_mut().zip(subscribed) {
             one.missed.extend(subscribed.missed);
             one.gap |= subscribed.gap;
-            begun.push((subscribed.channel, subscribed.from));
+            let (uid, from) = (subscribed.channel, subscribed.from);
+            begun.push(from);
+            // Asked for here: the session may have gone over to another connection while the store was read.
+            let wire = Wire { format: one.format, framing: slot.framing() };
+            let subscriber = Subscriber { key, from, session, filter: one.filter.clone() };
+            let subscription = state.fanout.add(uid, wire, subscriber);
+            let channel = Arc::clone(&one.channel);
+            slot.listening.push(ListeningTo { channel, subscription, ending: false });
         }
+        slot.begun = Inbox::pushed_by_this_thread();
         trim(&mut pending, self.worker.settings().recovery_bytes_max);
         let mut listening = Listening { channels: Vec::with_capacity(pending.len()), missed: Vec::new() };
-        for (one, (uid, from)) in pending.into_iter().zip(begun) {
-            let subscriber = Subscriber { key, from, session, filter: one.filter.clone() };
-            let subscription = state.fanout.add(uid, one.wire, subscriber);
-            slot.listening.push(ListeningTo { channel: Arc::clone(&one.channel), subscription });
+        for (one, from) in pending.into_iter().zip(begun) {
             let wanted = one.missed.into_iter().filter(|publication| {
-                publication.except != Some(session) && one.filter.as_ref().is_none_or(|f| f(publication))
+                let left_out = publication.except_listeners_of.as_deref().unwrap_or_default();
+                publication.except != Some(session)
+                    && one.filter.as_ref().is_none_or(|filter| filter(publication))
+                    && !left_out.iter().any(|channel| slot.listens_to(channel))
             });
             let before = listening.missed.len();
-            listening.missed.extend(wanted.map(|publication| (one.wire, publication)));
+            listening.missed.extend(wanted.map(|publication| (one.format, publication)));
             if one.channel.flags().contains(ChannelFlags::PRESENCE) {
                 // Presence is a state more than a history: who comes back asks who is here.
                 continue;
@@ -291,7 +388,7 @@ impl Client {
 
 /// Whether a session can listen to so many more, and does not yet to any of them.
 fn has_room(session: &Session, pending: &[Pending]) -> Result<(), ListenError> {
-    let max = session.caller.limits.subscriptions_per_session_max;
+    let max = session.subscriptions_max();
     let listening = session.listening.iter().map(|one| &one.channel);
     // Presence events come with the channel that they are about.
     let counts = |channel: &&Arc<ChannelId>| !channel.flags().contains(ChannelFlags::PRESENCE);
@@ -327,13 +424,12 @@ fn trim(pending: &mut [Pending], bytes_max: usize) {
     }
 }
 
-fn pending(want: &Want, framing: Framing) -> impl Iterator<Item = Pending> {
-    let wire = Wire { format: want.format, framing };
+fn pending(want: &Want) -> impl Iterator<Item = Pending> + use<> {
     let channel = Pending {
         channel: Arc::clone(&want.channel),
         asked: want.since,
         since: want.since,
-        wire,
+        format: want.format,
         filter: want.filter.clone(),
         gap: false,
         missed: Vec::new(),
@@ -342,7 +438,7 @@ fn pending(want: &Want, framing: Framing) -> impl Iterator<Item = Pending> {
         channel: Arc::new(want.channel.presence()),
         asked: want.since,
         since: want.since,
-        wire,
+        format: want.format,
         filter: None,
         gap: false,
         missed: Vec::new(),

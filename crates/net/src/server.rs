@@ -2,7 +2,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,10 +10,9 @@ use antiphon_node::{Node, NodeParts};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Notify;
 
-use crate::mailbox::{Mail, Mailbox};
+use crate::mailbox::Mail;
 use crate::turn::Turns;
-use crate::worker::Load;
-use crate::{Close, Endpoint, NetSettings, Worker};
+use crate::{Close, Endpoint, NetSettings, Worker, Workers};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -52,7 +50,7 @@ pub enum ServerError {
 pub struct Server {
     node: Arc<Node>,
     addresses: Vec<SocketAddr>,
-    mailboxes: Arc<[Arc<Mailbox>]>,
+    workers: Workers,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -73,45 +71,47 @@ impl Server {
             listeners.push(bind(address).map_err(|cause| ServerError::Listen { address, cause })?);
         }
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-        let workers = workers.clamp(1, usize::from(u16::MAX));
-        let mailboxes: Arc<[Arc<Mailbox>]> = (0..workers).map(|_| Arc::new(Mailbox::new())).collect();
+        let workers = Workers::new(workers.clamp(1, usize::from(u16::MAX)));
         let timers = Arc::new(Notify::new());
         let earlier = Arc::clone(&timers);
         let node = node(NodeInputs {
-            inboxes: mailboxes.iter().map(|mailbox| Arc::clone(&mailbox.inbox)).collect(),
+            inboxes: workers.mailboxes().iter().map(|mailbox| Arc::clone(&mailbox.inbox)).collect(),
             on_earlier: Box::new(move || earlier.notify_one()),
+            workers: workers.clone(),
         })?;
-        let load = Arc::new(Load { connections: (0..workers).map(|_| AtomicUsize::new(0)).collect() });
+        workers.set_node(&node);
         let (settings, endpoint) = (Arc::new(settings), Arc::new(endpoint));
         let mut threads = Vec::new();
-        for index in 0..workers {
+        for index in 0..workers.len() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let poll = mio::Poll::new()?;
             let registry = poll.registry().try_clone()?;
-            let (node, settings, load) = (Arc::clone(&node), Arc::clone(&settings), Arc::clone(&load));
-            let (mailboxes, endpoint) = (Arc::clone(&mailboxes), Arc::clone(&endpoint));
+            let (node, settings) = (Arc::clone(&node), Arc::clone(&settings));
+            let (workers, endpoint) = (workers.clone(), Arc::clone(&endpoint));
             // The first worker accepts for all, and watches the time.
             let listeners = if index == 0 { std::mem::take(&mut listeners) } else { Vec::new() };
             let timers = (index == 0).then(|| Arc::clone(&timers));
             let work = move || {
                 let _last_resort = AbortOnPanic;
-                let mailbox = Arc::clone(&mailboxes[index]);
-                let worker = Worker::new(WorkerId(index as u16), node, settings, mailbox, load, registry);
-                let endpoint = Rc::new(endpoint(&worker));
+                let worker = Worker::new(WorkerId(index as u16), node, settings, workers, registry);
+                let _entered = worker.enter();
                 let local = tokio::task::LocalSet::new();
                 local.block_on(&runtime, async {
+                    let endpoint = Rc::new(endpoint(&worker));
                     if let Some(timers) = timers {
                         tokio::task::spawn_local(watch_time(Arc::clone(worker.node()), timers));
                     }
-                    match Turns::new(worker, endpoint, poll, listeners, mailboxes) {
+                    match Turns::new(worker.clone(), endpoint, poll, listeners) {
                         Ok(turns) => turns.run().await,
                         Err(error) => tracing::error!(%error, "cannot start a worker"),
                     }
                 });
+                worker.0.mailbox.end();
+                worker.drop_extensions();
             };
             threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(work)?);
         }
-        Ok(Server { node, addresses, mailboxes, threads })
+        Ok(Server { node, addresses, workers, threads })
     }
 
     /// Where it listens.
@@ -124,11 +124,16 @@ impl Server {
         &self.node
     }
 
+    /// The workers.
+    pub fn workers(&self) -> &Workers {
+        &self.workers
+    }
+
     /// Stops in good order: accepts nothing more, tells every client to come back elsewhere, writes what waits, and ends.
     /// What is not through by then is cut off. Says whether all were through.
     pub fn stop(self, close: &Close, deadline: Duration) -> bool {
         self.node.begin_closing();
-        for mailbox in &*self.mailboxes {
+        for mailbox in self.workers.mailboxes() {
             mailbox.post(Mail::Drain(close.clone()));
         }
         let until = std::time::Instant::now() + deadline;
@@ -163,6 +168,8 @@ pub struct NodeInputs {
     pub inboxes: Vec<Arc<antiphon_hub::Inbox>>,
     /// To be called when the hub's next deadline becomes earlier.
     pub on_earlier: Box<dyn Fn() + Send + Sync>,
+    /// The workers, for whoever speaks to them from other threads.
+    pub workers: Workers,
 }
 
 impl NodeInputs {

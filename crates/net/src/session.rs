@@ -1,3 +1,4 @@
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -6,28 +7,43 @@ use antiphon_hub::Subscription;
 use antiphon_model::{ChannelId, Monotonic, SessionId};
 use bytes::Bytes;
 
-use crate::Close;
 use crate::connection::ConnectionKey;
 use crate::format::Framing;
 use crate::outbox::Outbox;
 use crate::stream::StreamOptions;
+use crate::{Close, Format};
 
 /// A session's place among those of its worker. Used again after the session; its [`SessionId`] is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SessionKey(pub(crate) u32);
+
+/// How a session's subscriptions are written, given the format that they were asked for in.
+pub(crate) type FormatMap = Rc<dyn Fn(&'static Format) -> &'static Format>;
+
+/// A format as a session with this map is sent it.
+pub(crate) fn mapped(map: Option<&FormatMap>, format: &'static Format) -> &'static Format {
+    map.map_or(format, |map| map(format))
+}
 
 /// A client that listens, or may.
 pub(crate) struct Session {
     pub(crate) id: SessionId,
-    pub(crate) caller: Arc<Caller>,
+    /// Who it is, once that is known: until then it may nothing.
+    pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) listening: Vec<ListeningTo>,
     pub(crate) joined: Vec<Arc<ChannelId>>,
     pub(crate) outbox: Outbox,
     pub(crate) link: Link,
     pub(crate) protocol: &'static str,
     pub(crate) rate: Gcra,
+    pub(crate) formats: Option<FormatMap>,
     /// Whether it stands in the worker's list of those to flush.
     pub(crate) dirty: bool,
+    /// How much the worker's thread had pushed into inboxes when the session last began to listen: what was pushed up to then
+    /// is not what its next messages have to come after.
+    pub(crate) begun: u64,
+    /// Whether its close waits for its turn among what lies in the worker's inbox.
+    pub(crate) leaving: bool,
     /// Why it is to be closed, once its outbox is written.
     pub(crate) closing: Option<Box<Closing>>,
     pub(crate) last_sent: Monotonic,
@@ -44,14 +60,26 @@ pub(crate) struct Closing {
 pub(crate) struct ListeningTo {
     pub(crate) channel: Arc<ChannelId>,
     pub(crate) subscription: Subscription,
+    /// Whether its end waits for its turn among what lies in the worker's inbox.
+    pub(crate) ending: bool,
 }
 
 /// What carries a session's bytes.
 pub(crate) enum Link {
     /// A WebSocket connection.
-    Socket { connection: ConnectionKey, framing: Framing },
+    Socket {
+        connection: ConnectionKey,
+        framing: Framing,
+        /// Whether the socket took less than there was, and has not taken the rest since.
+        blocked: bool,
+    },
     /// An HTTP answer that hyper writes.
-    Stream { waker: Option<Waker>, options: StreamOptions },
+    Stream {
+        waker: Option<Waker>,
+        options: StreamOptions,
+        /// Whether somebody waits for what comes next, or has not begun to.
+        awaited: bool,
+    },
 }
 
 impl Session {
@@ -65,6 +93,23 @@ impl Session {
     /// Whether it takes part no more.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.is_some()
+    }
+
+    /// Whether what is sent at this moment would have to wait for its peer.
+    pub(crate) fn is_blocked(&self) -> bool {
+        match &self.link {
+            Link::Socket { blocked, .. } => *blocked,
+            Link::Stream { awaited, .. } => !awaited,
+        }
+    }
+
+    pub(crate) fn listens_to(&self, channel: &ChannelId) -> bool {
+        self.listening.iter().any(|one| *one.channel == *channel && !one.ending)
+    }
+
+    /// To how many channels it may listen.
+    pub(crate) fn subscriptions_max(&self) -> usize {
+        self.caller.as_ref().map_or(0, |caller| caller.limits.subscriptions_per_session_max)
     }
 
     pub(crate) fn heartbeat(&self, now: Monotonic) -> Option<Bytes> {

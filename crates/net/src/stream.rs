@@ -23,8 +23,10 @@ pub struct StreamOptions {
 
 /// A session whose bytes go into an HTTP answer. Dropping it ends the session, as one that broke off.
 pub struct Stream {
-    client: Client,
+    pub(crate) client: Client,
     over: bool,
+    /// Whether the session has gone over to another connection: it is not this one's to end.
+    pub(crate) given_away: bool,
 }
 
 impl Deref for Stream {
@@ -37,7 +39,7 @@ impl Deref for Stream {
 
 impl Stream {
     pub(crate) fn new(client: Client) -> Stream {
-        Stream { client, over: false }
+        Stream { client, over: false, given_away: false }
     }
 
     /// Everything that is queued, as one; waits until there is something. None once the session is over.
@@ -65,19 +67,23 @@ impl Stream {
         let taken = worker.with_session(self.client.key, self.client.id, |session, _| {
             worker.node().metrics().outbox_bytes.dec_by(session.outbox.bytes() as i64);
             session.last_sent = now;
+            if let Link::Stream { awaited, .. } = &mut session.link {
+                *awaited = false;
+            }
             take(session)
         });
         taken.unwrap_or_default()
     }
 
     /// Ready when something is queued or the session is over.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ready = self.client.worker.with_session(self.client.key, self.client.id, |session, _| {
             if !session.outbox.is_empty() || session.is_closing() {
                 return true;
             }
-            if let Link::Stream { waker, .. } = &mut session.link {
+            if let Link::Stream { waker, awaited, .. } = &mut session.link {
                 *waker = Some(cx.waker().clone());
+                *awaited = true;
             }
             false
         });
@@ -115,7 +121,9 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.client.worker.end_session(self.client.key, self.client.id, Farewell::Lost);
+        if !self.given_away {
+            self.client.worker.end_session(self.client.key, self.client.id, Farewell::Lost);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::connection::{Connection, ConnectionKey, Phase};
 use crate::session::{Link, Session, SessionKey};
 use crate::websocket;
 use crate::worker::State;
-use crate::{Client, Close, NetSettings, Outgoing, Worker};
+use crate::{Client, Close, Keepalive, NetSettings, Worker};
 
 /// A sweep looks at a part of the connections; so many make a whole round.
 const PARTS: usize = 10;
@@ -55,11 +55,11 @@ impl Worker {
                 Due::Ping(client) => {
                     let mut frame = Vec::with_capacity(2);
                     websocket::ping_frame(b"", &mut frame);
-                    client.send(Outgoing::Raw(frame.into()));
+                    client.push(frame.into());
                 }
-                Due::Heartbeat(client, bytes) => client.send(Outgoing::Raw(bytes)),
+                Due::Heartbeat(client, bytes) => client.push(bytes),
                 Due::Expired(client) => {
-                    client.close(Close {
+                    client.close_at_once(Close {
                         code: 4001,
                         reason: "the credential has expired".into(),
                         reconnect: true,
@@ -82,7 +82,7 @@ impl Worker {
         };
         let _ = self.0.drained.send(true);
         for client in clients {
-            client.close(close.clone());
+            client.close_at_once(close.clone());
         }
         let waiting: Vec<ConnectionKey> = {
             let state = self.0.state.borrow();
@@ -108,6 +108,7 @@ impl Connection {
             Phase::Request => (silent > handshake_timeout).then_some(Due::Drop(key, "no request")),
             Phase::Closing { until } => (now > *until).then_some(Due::Drop(key, "close not answered")),
             Phase::Open(None) => None,
+            Phase::Open(Some(open)) if open.keepalive == Keepalive::Dialect => None,
             Phase::Open(Some(open)) => match open.pinged {
                 Some(pinged) => {
                     let gone = now.since(pinged) > ping_timeout;
@@ -115,7 +116,8 @@ impl Connection {
                 }
                 None if silent > ping_interval => {
                     open.pinged = Some(now);
-                    Some(Due::Ping(Client::new(worker.clone(), open.session, open.id)))
+                    let (session, id) = self.session?;
+                    Some(Due::Ping(Client::new(worker.clone(), session, id)))
                 }
                 None => None,
             },
@@ -130,7 +132,7 @@ impl Session {
             let Link::Socket { connection, .. } = self.link else { return None };
             let late = now.monotonic.since(closing.since) > worker.0.settings.close_timeout;
             late.then_some(Due::Drop(connection, "close not read"))
-        } else if self.caller.has_expired(now.wall) {
+        } else if self.caller.as_ref().is_some_and(|caller| caller.has_expired(now.wall)) {
             Some(Due::Expired(client()))
         } else {
             self.heartbeat(now.monotonic).map(|bytes| Due::Heartbeat(client(), bytes))

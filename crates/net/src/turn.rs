@@ -1,7 +1,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::accept::{Accepted, LISTENER_TOKENS};
 use crate::connection::{Connection, ConnectionKey, Phase};
-use crate::mailbox::{Mail, Mailbox};
+use crate::mailbox::Mail;
 use crate::readiness::{Readiness, Taken};
 use crate::sweep::SWEEP_INTERVAL;
 use crate::worker::State;
@@ -37,7 +36,6 @@ pub(crate) struct Turns<E> {
     readiness: Readiness,
     events: Events,
     listeners: Vec<TcpListener>,
-    mailboxes: Arc<[Arc<Mailbox>]>,
     sweep: Pin<Box<Sleep>>,
     /// Somebody may wait to be accepted.
     knocked: bool,
@@ -54,7 +52,6 @@ impl<E: Endpoint> Turns<E> {
         endpoint: Rc<E>,
         poll: mio::Poll,
         listeners: Vec<std::net::TcpListener>,
-        mailboxes: Arc<[Arc<Mailbox>]>,
     ) -> std::io::Result<Turns<E>> {
         let mut watched = Vec::new();
         for (at, listener) in listeners.into_iter().enumerate() {
@@ -69,7 +66,6 @@ impl<E: Endpoint> Turns<E> {
             readiness,
             events: Events::with_capacity(EVENTS_PER_TURN),
             listeners: watched,
-            mailboxes,
             sweep: Box::pin(tokio::time::sleep(SWEEP_INTERVAL)),
             knocked: false,
             exhausted: false,
@@ -121,7 +117,7 @@ impl<E: Endpoint> Turns<E> {
     fn handle_mail(&mut self) {
         for mail in self.worker.0.mailbox.take() {
             match mail {
-                Mail::Connection(socket, peer) => self.worker.take_in(socket, peer),
+                Mail::Arrival(arrival) => self.worker.take_in(&self.endpoint, arrival),
                 Mail::Published(key, id, ticket, result) => {
                     let client = Client::new(self.worker.clone(), key, id);
                     self.worker
@@ -208,7 +204,7 @@ impl<E: Endpoint> Turns<E> {
             return;
         }
         for listener in &self.listeners {
-            match self.worker.accept(listener, &self.mailboxes) {
+            match self.worker.accept(listener) {
                 Accepted::More => self.knocked = true,
                 Accepted::All => {}
                 Accepted::Exhausted => self.exhausted = true,
@@ -243,13 +239,13 @@ impl State {
     /// A socket takes bytes again.
     fn mark_writable(&mut self, key: ConnectionKey) {
         let State { connections, sessions, dirty, .. } = self;
-        let Some(Connection { phase: Phase::Open(Some(open)), .. }) = connections.get(key.0 as usize) else {
+        let Some(Connection { session: Some((key, _)), .. }) = connections.get(key.0 as usize) else {
             return;
         };
-        let Some(session) = sessions.get_mut(open.session.0 as usize) else { return };
+        let Some(session) = sessions.get_mut(key.0 as usize) else { return };
         if !session.dirty && !session.outbox.is_empty() {
             session.dirty = true;
-            dirty.push(open.session);
+            dirty.push(*key);
         }
     }
 }

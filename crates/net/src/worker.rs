@@ -1,24 +1,27 @@
+use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use antiphon_access::Caller;
-use antiphon_hub::{Delivery, Fanout, WorkerId};
+use antiphon_hub::{Fanout, WorkerId};
 use antiphon_model::{ChannelId, Now, SessionId};
 use antiphon_node::metrics::{Protocol, Reason};
 use antiphon_node::{Node, TooManySessions};
 use bytes::Bytes;
 use slab::Slab;
 
+use crate::client::ClientAddress;
 use crate::connection::{Connection, ConnectionKey};
+use crate::deliver::Batch;
 use crate::format::{Encoder, Wire};
 use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
 use crate::session::{Link, Session, SessionKey};
 use crate::websocket::Inflater;
-use crate::{Client, Close, NetSettings, Stream, StreamOptions};
+use crate::{Client, Close, NetSettings, Stream, StreamOptions, Workers};
 
 /// One thread and all that it owns. A handle: cheap to clone, never leaves its thread.
 #[derive(Clone)]
@@ -28,11 +31,23 @@ pub(crate) struct Inner {
     pub(crate) id: WorkerId,
     pub(crate) node: Arc<Node>,
     pub(crate) settings: Arc<NetSettings>,
+    pub(crate) workers: Workers,
+    /// Its own of those.
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) load: Arc<Load>,
     pub(crate) registry: mio::Registry,
     pub(crate) state: RefCell<State>,
     pub(crate) buffers: RefCell<Buffers>,
+    pub(crate) batch: RefCell<Batch>,
+    /// How much this thread had pushed into inboxes when it had last delivered all that what is sent has to come after.
+    pub(crate) delivered: Cell<u64>,
+    /// Whether a task runs that is code of the dialects'.
+    pub(crate) running: Cell<bool>,
+    /// Whether a dialect says its last words on a connection: they go out at once.
+    pub(crate) last_words: Cell<bool>,
+    /// Whether a session has gone over to another connection since somebody looked.
+    pub(crate) taken_over: Cell<bool>,
+    extensions: RefCell<Vec<(TypeId, Rc<dyn Any>)>>,
     /// The time at the beginning of the turn.
     pub(crate) now: Cell<Now>,
     /// Says to what hyper serves that the worker drains.
@@ -44,6 +59,20 @@ pub(crate) struct Inner {
 pub(crate) struct Load {
     /// Connections of each worker.
     pub(crate) connections: Box<[AtomicUsize]>,
+    /// Sessions of whom nobody knows yet who they are: no org counts them.
+    nobodies: AtomicUsize,
+}
+
+impl Load {
+    pub(crate) fn new(workers: usize) -> Load {
+        let connections = (0..workers).map(|_| AtomicUsize::new(0)).collect();
+        Load { connections, nobodies: AtomicUsize::new(0) }
+    }
+
+    /// The connections of all workers.
+    pub(crate) fn all(&self) -> usize {
+        self.connections.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
 }
 
 /// What changes. Borrowed for short, and never while a dialect's code runs.
@@ -65,7 +94,6 @@ pub(crate) struct State {
 pub(crate) struct Buffers {
     pub(crate) read: Vec<u8>,
     pub(crate) write: Vec<u8>,
-    pub(crate) batch: Vec<Delivery>,
     pub(crate) inflater: Inflater,
 }
 
@@ -88,8 +116,7 @@ impl Worker {
         id: WorkerId,
         node: Arc<Node>,
         settings: Arc<NetSettings>,
-        mailbox: Arc<Mailbox>,
-        load: Arc<Load>,
+        workers: Workers,
         registry: mio::Registry,
     ) -> Worker {
         let state = State {
@@ -102,29 +129,84 @@ impl Worker {
             draining: None,
             swept: 0,
         };
-        let buffers = Buffers {
-            read: vec![0; READ_BUFFER_BYTES],
-            write: Vec::new(),
-            batch: Vec::new(),
-            inflater: Inflater::new(),
-        };
+        let buffers =
+            Buffers { read: vec![0; READ_BUFFER_BYTES], write: Vec::new(), inflater: Inflater::new() };
         for reason in DROP_REASONS {
             drop(node.metrics().drops.get_or_create(&Reason { reason }));
         }
         let now = Cell::new(node.now());
+        let mailbox = Arc::clone(&workers.mailboxes()[usize::from(id.0)]);
+        let load = Arc::clone(workers.load());
         Worker(Rc::new(Inner {
             id,
             node,
             settings,
+            workers,
             mailbox,
             load,
             registry,
             state: RefCell::new(state),
             buffers: RefCell::new(buffers),
+            batch: RefCell::default(),
+            delivered: Cell::new(0),
+            running: Cell::new(false),
+            last_words: Cell::new(false),
+            taken_over: Cell::new(false),
+            extensions: RefCell::default(),
             now,
             drained: tokio::sync::watch::Sender::new(false),
             last_session: Cell::new(0),
         }))
+    }
+
+    /// The worker whose thread this is, if it is one's.
+    pub fn current() -> Option<Worker> {
+        CURRENT.with_borrow(Option::clone)
+    }
+
+    /// Makes it the worker of this thread, until what comes back is dropped.
+    pub(crate) fn enter(&self) -> Entered {
+        CURRENT.set(Some(self.clone()));
+        Entered
+    }
+
+    /// Which one it is.
+    pub fn id(&self) -> WorkerId {
+        self.0.id
+    }
+
+    /// All workers of the server.
+    pub fn workers(&self) -> &Workers {
+        &self.0.workers
+    }
+
+    /// What was set of this type: what a dialect keeps on each worker.
+    pub fn extension<T: 'static>(&self) -> Option<Rc<T>> {
+        let extensions = self.0.extensions.borrow();
+        let (_, extension) = extensions.iter().find(|(of, _)| *of == TypeId::of::<T>())?;
+        Rc::clone(extension).downcast().ok()
+    }
+
+    /// Sets what [`Worker::extension`] finds, in place of what was set of its type before. Dropped when the worker ends.
+    pub fn set_extension<T: 'static>(&self, extension: Rc<T>) {
+        let mut extensions = self.0.extensions.borrow_mut();
+        let before = extensions.iter().position(|(of, _)| *of == TypeId::of::<T>());
+        let before = before.map(|at| extensions.swap_remove(at));
+        extensions.push((TypeId::of::<T>(), extension));
+        drop(extensions);
+        // Not within the borrow: whatever it is may look for another.
+        drop(before);
+    }
+
+    pub(crate) fn drop_extensions(&self) {
+        drop(self.0.extensions.take());
+    }
+
+    /// The client at an address of this worker's, if its session is there still.
+    pub fn client(&self, address: ClientAddress) -> Option<Client> {
+        let here = address.worker == self.0.id;
+        let there = here && self.with_session(address.key, address.session, |_, _| ()).is_some();
+        there.then(|| Client::new(self.clone(), address.key, address.session))
     }
 
     /// The node.
@@ -147,28 +229,36 @@ impl Worker {
         self.0.state.borrow().draining.is_some()
     }
 
-    /// Opens a session for an answer that is streamed, or awaited.
+    /// Waits until [`Worker::is_draining`]. Sessions have been told by then.
+    pub async fn drained(&self) {
+        // The sender is the worker's own, and this borrows it.
+        let _ = self.0.drained.subscribe().wait_for(|drained| *drained).await;
+    }
+
+    /// Opens a session for an answer that is streamed, or awaited. Without a caller it may nothing until
+    /// [`Client::replace_caller`].
     ///
     /// # Errors
-    /// The caller's org, or he, has as many as may be.
+    /// The caller's org, or he, has as many as may be; or there are as many sessions without a caller as there may be
+    /// connections.
     pub fn open_stream(
         &self,
-        caller: Arc<Caller>,
+        caller: Option<Arc<Caller>>,
         options: StreamOptions,
     ) -> Result<Stream, TooManySessions> {
         let protocol = options.protocol;
-        let link = Link::Stream { waker: None, options };
+        let link = Link::Stream { waker: None, options, awaited: true };
         Ok(Stream::new(self.open_session(caller, link, protocol)?))
     }
 
     pub(crate) fn open_session(
         &self,
-        caller: Arc<Caller>,
+        caller: Option<Arc<Caller>>,
         link: Link,
         protocol: &'static str,
     ) -> Result<Client, TooManySessions> {
         let node = self.node();
-        node.org(&caller.org).enter(&caller)?;
+        self.count_in(caller.as_deref())?;
         node.metrics().sessions.get_or_create(&Protocol { protocol }).inc();
         // Worker in the upper bits: unique in the process without sharing a counter.
         let id = self.0.last_session.get() + 1;
@@ -183,7 +273,10 @@ impl Worker {
             link,
             protocol,
             rate: Default::default(),
+            formats: None,
             dirty: false,
+            begun: 0,
+            leaving: false,
             closing: None,
             last_sent: self.0.now.get().monotonic,
         };
@@ -194,9 +287,29 @@ impl Worker {
         let client = Client::new(self.clone(), key, id);
         // Asked for before the worker began to drain, and too late to be told with the others.
         if let Some(close) = draining {
-            client.close(close);
+            client.close_at_once(close);
         }
         Ok(client)
+    }
+
+    /// Counts a session where its caller's are counted.
+    pub(crate) fn count_in(&self, caller: Option<&Caller>) -> Result<(), TooManySessions> {
+        if let Some(caller) = caller {
+            return self.node().org(&caller.org).enter(caller);
+        }
+        let nobodies = &self.0.load.nobodies;
+        if nobodies.fetch_add(1, Ordering::Relaxed) < self.0.settings.connections_max {
+            return Ok(());
+        }
+        nobodies.fetch_sub(1, Ordering::Relaxed);
+        Err(TooManySessions::Org)
+    }
+
+    pub(crate) fn count_out(&self, caller: Option<&Caller>) {
+        match caller {
+            Some(caller) => self.node().org(&caller.org).leave(caller),
+            None => _ = self.0.load.nobodies.fetch_sub(1, Ordering::Relaxed),
+        }
     }
 
     /// Ends a session: its subscriptions, its presence, its outbox.
@@ -208,16 +321,18 @@ impl Worker {
             }
             state.sessions.remove(key.0 as usize)
         };
-        for listening in &session.listening {
-            self.unsubscribe(&session.caller, listening.subscription);
-        }
-        for channel in &session.joined {
-            self.end_presence(&session.caller, channel, id, farewell);
+        if let Some(caller) = &session.caller {
+            for listening in &session.listening {
+                self.unsubscribe(caller, listening.subscription);
+            }
+            for channel in &session.joined {
+                self.end_presence(caller, channel, id, farewell);
+            }
         }
         let metrics = self.node().metrics();
         metrics.outbox_bytes.dec_by(session.outbox.bytes() as i64);
         metrics.sessions.get_or_create(&Protocol { protocol: session.protocol }).dec();
-        self.node().org(&session.caller.org).leave(&session.caller);
+        self.count_out(session.caller.as_deref());
     }
 
     pub(crate) fn end_presence(
@@ -259,6 +374,19 @@ impl Worker {
     }
 }
 
+thread_local! {
+    static CURRENT: RefCell<Option<Worker>> = const { RefCell::new(None) };
+}
+
+/// While a thread is a worker's.
+pub(crate) struct Entered;
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(None);
+    }
+}
+
 /// How a session goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Farewell {
@@ -291,6 +419,7 @@ impl State {
         if session.is_closing() {
             return Pushed::Gone;
         }
+        debug_assert!(!bytes.is_empty());
         if !session.outbox.has_room(bytes.len(), max) {
             return Pushed::Full;
         }

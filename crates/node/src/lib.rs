@@ -13,6 +13,7 @@ mod node;
 mod org;
 mod presence;
 mod publish;
+mod publish_all;
 mod settings;
 
 /// What the store says when it cannot; so that those above need not know the store.
@@ -24,4 +25,5 @@ pub use metrics::Metrics;
 pub use node::{Node, NodeParts};
 pub use org::{NodeOrg, TooManySessions};
 pub use publish::{Completion, Receipt};
+pub use publish_all::CompletionOfAll;
 pub use settings::{NodeSettings, OrgParts};

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub not_stored: Counter,
     /// Deliveries that a full outbox lost, and sessions closed for it, by reason.
     pub drops: Family<Reason, Counter>,
+    /// Bytes written from outboxes to WebSockets.
+    pub written_bytes: Counter,
     /// Bytes in outboxes.
     pub outbox_bytes: Gauge,
     /// From publish to the write on the socket, in seconds.
@@ -73,6 +75,7 @@ impl Default for Metrics {
             replies: Counter::default(),
             not_stored: Counter::default(),
             drops: Family::default(),
+            written_bytes: Counter::default(),
             outbox_bytes: Gauge::default(),
             delivery_seconds,
             channels: Gauge::default(),
@@ -92,6 +95,8 @@ impl Default for Metrics {
             metrics.not_stored.clone(),
         );
         registry.register("drops", "Deliveries lost or sessions closed, by reason", metrics.drops.clone());
+        let written = metrics.written_bytes.clone();
+        registry.register_with_unit("written", "Written to WebSockets", Unit::Bytes, written);
         registry.register_with_unit("outbox", "In outboxes", Unit::Bytes, metrics.outbox_bytes.clone());
         registry.register_with_unit(
             "delivery",

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use antiphon_access::{Caller, Permission, RetryAfter};
-use antiphon_hub::{BroadcastError, Collect, Delivering, Hold, Outcome, Reply, Rule};
+use antiphon_hub::{BroadcastError, Collect, Delivering, Hold, Outcome, Reply, ReplyError, Rule};
 use antiphon_model::{ChannelId, Draft, Kind, Now, Payload, Position, Publication, Storing};
 use antiphon_store::{Committed, Entry, StoreError};
 use tokio::sync::oneshot;
@@ -25,7 +25,7 @@ pub type Completion = Box<dyn FnOnce(Result<Receipt, PublishError>) + Send>;
 
 /// What the store is to do with a publication.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Keep {
+pub(crate) enum Keep {
     No,
     Yes(Delivering),
 }
@@ -148,6 +148,33 @@ impl Node {
         payload: Payload,
     ) -> Result<(), ReplyFailed> {
         caller.may(Permission::Subscribe, channel)?;
+        self.hand_reply(caller, to, channel, payload)
+    }
+
+    /// Hands on a reply that names nothing but the position of the broadcast. Whether its sender listens to the broadcast's channel
+    /// is what `listens` says; access is not asked.
+    ///
+    /// # Errors
+    /// The sender does not listen there, which looks as if nobody collected; the payload is too long; or nobody collects.
+    pub fn reply_to(
+        &self,
+        caller: &Caller,
+        to: Position,
+        listens: impl FnOnce(&ChannelId) -> bool,
+        payload: Payload,
+    ) -> Result<(), ReplyFailed> {
+        let channel = self.org(&caller.org).hub.collecting(to).filter(|channel| listens(channel));
+        let channel = channel.ok_or(ReplyError::NobodyCollects)?;
+        self.hand_reply(caller, to, &channel, payload)
+    }
+
+    fn hand_reply(
+        &self,
+        caller: &Caller,
+        to: Position,
+        channel: &ChannelId,
+        payload: Payload,
+    ) -> Result<(), ReplyFailed> {
         let (bytes, max) = (payload.len(), caller.limits.payload_bytes_max);
         if bytes > max {
             return Err(ReplyFailed::TooLarge { bytes, max });
@@ -158,12 +185,18 @@ impl Node {
         Ok(())
     }
 
+    /// Says how many replies to a broadcast are wanted, where that is known only after it was published: the collection ends as soon
+    /// as so many are there, which may be at once.
+    pub fn expect_replies(&self, caller: &Caller, position: Position, until: usize) {
+        self.org(&caller.org).hub.expect_replies(position, until);
+    }
+
     /// Ends the collection of replies to a broadcast before its time.
     pub fn end_replies(&self, caller: &Caller, position: Position) {
         self.org(&caller.org).hub.end_replies(position);
     }
 
-    fn admit(
+    pub(crate) fn admit(
         &self,
         caller: &Caller,
         draft: &mut Draft,
@@ -202,7 +235,7 @@ impl Node {
         Ok((Arc::clone(org), rule))
     }
 
-    fn hold(&self, keep: Keep, now: Now) -> Hold {
+    pub(crate) fn hold(&self, keep: Keep, now: Now) -> Hold {
         match keep {
             Keep::Yes(Delivering::AfterCommit) => {
                 Hold::Until(now.monotonic + self.settings.deliver_uncommitted_after)
@@ -227,7 +260,7 @@ impl Node {
     }
 
     /// Stores an entry, if it is to be; else it is done.
-    fn commit(
+    pub(crate) fn commit(
         self: &Arc<Self>,
         org: &Arc<NodeOrg>,
         entry: Entry,
@@ -287,7 +320,7 @@ impl Node {
     }
 }
 
-fn keep(draft: &Draft, rule: &Rule) -> Keep {
+pub(crate) fn keep(draft: &Draft, rule: &Rule) -> Keep {
     let kept = rule.persist
         && rule.history_size > 0
         && draft.storing == Storing::ByRule
@@ -299,7 +332,7 @@ fn entry(org: &NodeOrg, rule: &Rule, publication: Arc<Publication>, draft: &Draf
     stored_entry(org, rule, publication, draft.idempotency_key.clone(), draft.ttl, now)
 }
 
-fn stored_entry(
+pub(crate) fn stored_entry(
     org: &NodeOrg,
     rule: &Rule,
     publication: Arc<Publication>,

@@ -8,6 +8,7 @@ mod listen;
 mod reference;
 mod rule;
 mod settings;
+mod socketio;
 mod store;
 mod timeouts;
 mod unknown;
@@ -25,6 +26,7 @@ pub(crate) use self::environment::InvalidVariable;
 pub(crate) use self::listen::ListenAddress;
 pub(crate) use self::reference::reference;
 pub(crate) use self::settings::Settings;
+pub(crate) use self::socketio::SocketIoSection;
 pub(crate) use self::store::StoreKind;
 
 /// The configuration cannot be used.

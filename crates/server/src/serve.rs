@@ -5,6 +5,7 @@ mod health;
 mod pages;
 pub(crate) mod plan;
 mod signals;
+mod socketio;
 mod worker_guard;
 
 use std::io::{self, ErrorKind, Write};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_http::{HttpDialect, HttpParts};
-use antiphon_net::{Close, NodeInputs, Server, ServerError, ServerParts, Worker};
+use antiphon_net::{Close, Mounts, NodeInputs, Server, ServerError, ServerParts, Worker};
 use antiphon_node::{Node, NodeParts, SystemClock};
 use antiphon_store::{MemoryStore, SqliteStore, Store, StoreError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -114,6 +115,7 @@ fn start(
         Node::new(inputs.into_parts(parts), SystemClock::start())
     };
     let (http, hosts, health) = (settings.http.clone(), plan.hosts, Arc::clone(health));
+    let socketio = plan.socketio;
     let metrics = settings.metrics;
     let endpoint = move |worker: &Worker| {
         guards.watch_this_thread();
@@ -122,7 +124,11 @@ fn start(
             extra.push(health::metrics(worker.node()));
         }
         let parts = HttpParts { hosts: hosts.clone(), assets: pages::assets(), extra };
-        HttpDialect::new(http.clone(), parts).expect("the plan has checked the settings")
+        let http = HttpDialect::new(http.clone(), parts).expect("the plan has checked the settings");
+        match &socketio {
+            Some(socketio) => Mounts::new(http).mount(socketio.path(), socketio.endpoint(worker)),
+            None => Mounts::new(http),
+        }
     };
     Server::start(parts, node, endpoint).map_err(|error| why_not_started(error, settings))
 }

@@ -2,7 +2,8 @@
 //!
 //! A publication that is to be stored comes here with its position already given, and goes on to subscribers
 //! when its [`Completion`] says that its group is committed. Whoever comes back for what he missed reads it
-//! here, from where the channel's ring in the hub no longer reaches.
+//! here, from where the channel's ring in the hub no longer reaches. Beside publications there are records: small things
+//! with a key and an end, that a dialect needs again after a restart.
 //!
 //! Both backends stand on one writer: a bounded queue and one thread that commits what is queued in groups,
 //! calls the completions in order, and between groups removes what is kept no longer. What this crate does not
@@ -11,6 +12,7 @@
 mod error;
 mod memory;
 mod queue;
+mod records;
 mod settings;
 mod sqlite;
 mod stats;

@@ -2,19 +2,21 @@
 
 mod channel;
 mod keys;
+mod records;
 mod state;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon_model::{OrgId, Position};
+use antiphon_model::{OrgId, Position, Timestamp};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 
 use self::state::State;
-use crate::queue::Queue;
+use crate::queue::{Notes, Queue};
+use crate::records::{Record, RecordKey};
 use crate::stats::Counters;
 use crate::writer::{Backend, Outcomes, Progress, Writer};
 use crate::{
@@ -25,6 +27,7 @@ use crate::{
 pub struct MemoryStore {
     writer: Writer,
     state: Arc<RwLock<State>>,
+    clock: Clock,
 }
 
 impl MemoryStore {
@@ -47,10 +50,10 @@ impl MemoryStore {
             state: state.clone(),
             counters: queue.counters.clone(),
             settings: settings.clone(),
-            clock,
+            clock: clock.clone(),
             retention: Progress::Done,
         };
-        Ok(MemoryStore { writer: Writer::spawn(settings, queue, backend)?, state })
+        Ok(MemoryStore { writer: Writer::spawn(settings, queue, backend)?, state, clock })
     }
 }
 
@@ -80,6 +83,22 @@ impl Store for MemoryStore {
         self.writer.queue.lease(org, upto);
     }
 
+    fn put_record(&self, org: &OrgId, key: &str, value: Bytes, expires: Timestamp) {
+        self.writer.queue.change(RecordKey::new(org, key), Some(Record { value, expires }));
+    }
+
+    fn read_record(&self, org: &OrgId, key: &str) -> BoxFuture<'static, Result<Option<Bytes>, StoreError>> {
+        let key = RecordKey::new(org, key);
+        let now = (self.clock)();
+        let found = self.writer.queue.find_record(&key);
+        let found = found.map(|last_word| last_word.unwrap_or_else(|| self.state.read().record(&key)));
+        async move { Ok(found?.and_then(|record| record.shown(now))) }.boxed()
+    }
+
+    fn remove_record(&self, org: &OrgId, key: &str) {
+        self.writer.queue.change(RecordKey::new(org, key), None);
+    }
+
     fn queue_len(&self) -> usize {
         self.writer.queue.len()
     }
@@ -104,13 +123,9 @@ struct MemoryBackend {
 }
 
 impl Backend for MemoryBackend {
-    fn commit(
-        &mut self,
-        entries: &[Entry],
-        leases: &HashMap<OrgId, Position>,
-    ) -> Result<Outcomes, StoreError> {
+    fn commit(&mut self, entries: &[Entry], notes: &Notes) -> Result<Outcomes, StoreError> {
         let mut state = self.state.write();
-        let (outcomes, removed) = state.commit(entries, leases);
+        let (outcomes, removed) = state.commit(entries, notes);
         Counters::add(&self.counters.removed, removed);
         Ok(outcomes)
     }

@@ -1,4 +1,4 @@
-//! What waits for the writer: entries in order, leases, and those who wait for a point in that order.
+//! What waits for the writer: entries in order, leases, records, and those who wait for a point in that order.
 
 use std::collections::HashMap;
 use std::mem;
@@ -9,6 +9,7 @@ use antiphon_model::{OrgId, Position};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
+use crate::records::{Changes, Record, RecordChange, RecordKey};
 use crate::stats::Counters;
 use crate::{Completion, Entry, StoreError, StoreSettings};
 
@@ -29,13 +30,13 @@ pub(crate) struct Queue {
     pub(crate) counters: Arc<Counters>,
 }
 
-#[derive(Default)]
 struct State {
     work: Work,
+    records: Changes,
     /// Queued or being committed.
     pending_entries: usize,
     pending_bytes: usize,
-    fresh_leases: Fresh,
+    fresh: Fresh,
     closed: bool,
     parked: Parked,
 }
@@ -48,10 +49,23 @@ pub(crate) struct Work {
     pub(crate) completions: Vec<Completion>,
     /// Each with how many of the entries were queued before it.
     pub(crate) barriers: Vec<(usize, Barrier)>,
-    pub(crate) leases: HashMap<OrgId, Position>,
+    pub(crate) notes: Notes,
 }
 
-/// Whether there are leases that no group has tried to commit yet.
+/// What goes with a group and nobody waits for.
+#[derive(Default)]
+pub(crate) struct Notes {
+    pub(crate) leases: HashMap<OrgId, Position>,
+    pub(crate) records: Vec<RecordChange>,
+}
+
+impl Notes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.leases.is_empty() && self.records.is_empty()
+    }
+}
+
+/// Whether there are leases or records that no group has tried to commit yet.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Fresh {
     Yes,
@@ -83,7 +97,15 @@ pub(crate) enum Taken {
 impl Queue {
     pub(crate) fn new(settings: &StoreSettings) -> Queue {
         Queue {
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                work: Work::default(),
+                records: Changes::new(settings.queue_entries_max, settings.queue_bytes_max),
+                pending_entries: 0,
+                pending_bytes: 0,
+                fresh: Fresh::No,
+                closed: false,
+                parked: Parked::No,
+            }),
             wake: Condvar::new(),
             entries_max: settings.queue_entries_max,
             bytes_max: settings.queue_bytes_max,
@@ -125,10 +147,35 @@ impl Queue {
         if state.closed {
             return;
         }
-        raise(&mut state.work.leases, org, upto);
-        state.fresh_leases = Fresh::Yes;
+        raise(&mut state.work.notes.leases, org, upto);
+        self.freshen(&mut state);
+    }
+
+    /// Puts a record, or removes it. Without room, or when the store is closed, nothing happens.
+    pub(crate) fn change(&self, key: RecordKey, record: Option<Record>) {
+        let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
+        match state.records.change(key, record) {
+            Ok(()) => self.freshen(&mut state),
+            Err(_) => Counters::add(&self.counters.overloaded, 1),
+        }
+    }
+
+    /// The last word on a record that is not committed yet, if there is one: `Some(None)` if it is removed.
+    ///
+    /// # Errors
+    /// The store is closed.
+    pub(crate) fn find_record(&self, key: &RecordKey) -> Result<Option<Option<Record>>, StoreError> {
+        let state = self.state.lock();
+        if state.closed { Err(StoreError::Closed) } else { Ok(state.records.find(key)) }
+    }
+
+    fn freshen(&self, state: &mut State) {
+        state.fresh = Fresh::Yes;
         if state.parked == Parked::Idle {
-            self.unpark(&mut state);
+            self.unpark(state);
         }
     }
 
@@ -165,14 +212,14 @@ impl Queue {
     /// Waits for work and takes all there is. Work that nobody waits behind is left to gather until `not_before`;
     /// without work it returns at `tick_at`. `into` has to be empty; its allocations are used for what comes next.
     pub(crate) fn take(&self, not_before: Instant, tick_at: Instant, into: &mut Work) -> Taken {
-        debug_assert!(into.entries.is_empty() && into.barriers.is_empty() && into.leases.is_empty());
+        debug_assert!(into.entries.is_empty() && into.barriers.is_empty() && into.notes.is_empty());
         let mut state = self.state.lock();
         loop {
             let now = Instant::now();
             let urgent = state.closed
                 || !state.work.barriers.is_empty()
                 || state.work.entries.len() >= self.group_entries_max;
-            let any = !state.work.entries.is_empty() || state.fresh_leases == Fresh::Yes;
+            let any = !state.work.entries.is_empty() || state.fresh == Fresh::Yes;
             let (parked, deadline) = match (urgent, any) {
                 (true, _) => break,
                 (false, true) if now >= not_before => break,
@@ -186,8 +233,12 @@ impl Queue {
         }
         let any = !state.work.entries.is_empty()
             || !state.work.barriers.is_empty()
-            || !state.work.leases.is_empty();
-        state.fresh_leases = Fresh::No;
+            || !state.work.notes.leases.is_empty()
+            || !state.records.is_empty();
+        // Whoever waits, waits for all of them.
+        let at_once = if state.work.barriers.is_empty() { self.group_entries_max } else { usize::MAX };
+        state.work.notes.records = state.records.some(at_once);
+        state.fresh = Fresh::No;
         mem::swap(&mut state.work, into);
         match (any, state.closed) {
             (true, _) => Taken::Work,
@@ -203,14 +254,28 @@ impl Queue {
         state.pending_bytes -= bytes;
     }
 
-    /// Puts back leases whose group failed, for the next group or tick. Lost if the store is closing: then there
-    /// is no later group, and the disk that refused this one will not take another.
-    pub(crate) fn put_back(&self, leases: HashMap<OrgId, Position>) {
+    /// Lets go of notes that were committed.
+    pub(crate) fn noted(&self, notes: &Notes) {
+        if notes.records.is_empty() {
+            return;
+        }
         let mut state = self.state.lock();
-        if !state.closed {
-            for (org, upto) in leases {
-                raise(&mut state.work.leases, &org, upto);
-            }
+        state.records.committed(&notes.records);
+        if !state.records.is_empty() {
+            state.fresh = Fresh::Yes;
+        }
+    }
+
+    /// Puts back notes whose group failed, for the next group or tick. Lost if the store is closing: then there
+    /// is no later group, and the disk that refused this one will not take another.
+    pub(crate) fn put_back(&self, notes: Notes) {
+        let mut state = self.state.lock();
+        if state.closed {
+            state.records.clear();
+            return;
+        }
+        for (org, upto) in notes.leases {
+            raise(&mut state.work.notes.leases, &org, upto);
         }
     }
 }

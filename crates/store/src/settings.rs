@@ -78,6 +78,9 @@ pub struct StoreSettings {
     /// by default; never less than `idempotency_keep_secs`. Whoever asks for what came before that is told of a gap
     /// on every channel that is unknown.
     pub forget_channel_secs: u64,
+    /// Records that are kept, 1,000,000 by default; those that expire first give way. A dialect keeps one for each session that
+    /// is to be recovered after a restart. They take memory in the memory backend, disk in SQLite.
+    pub records_max: usize,
     /// Publications that the memory backend keeps, 1,000,000 by default; the oldest give way. The same number of
     /// idempotency keys is kept.
     pub memory_entries_max: usize,
@@ -105,6 +108,7 @@ impl Default for StoreSettings {
             retention_interval_millis: 1000,
             retention_step_millis: 3,
             forget_channel_secs: 30 * 24 * 3600,
+            records_max: 1_000_000,
             memory_entries_max: 1_000_000,
         }
     }

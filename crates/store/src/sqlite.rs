@@ -11,14 +11,18 @@ mod database;
 mod group;
 mod history;
 mod page;
+mod parts;
 mod reader;
+mod records;
 mod retention;
 mod row;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use antiphon_model::{OrgId, Position};
+use antiphon_model::{OrgId, Position, Timestamp};
+use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use self::backend::SqliteBackend;
@@ -26,6 +30,7 @@ use self::checkpoint::Checkpoints;
 pub use self::database::{DATABASE_FILE, LOCK_FILE};
 use self::reader::Readers;
 use crate::queue::Queue;
+use crate::records::{Record, RecordKey};
 use crate::writer::Writer;
 use crate::{
     Clock, Completion, Entry, Page, Query, Store, StoreError, StoreSettings, StoreStats, system_clock,
@@ -37,6 +42,7 @@ pub struct SqliteStore {
     writer: Writer,
     path: PathBuf,
     settings: StoreSettings,
+    clock: Clock,
 }
 
 impl SqliteStore {
@@ -66,9 +72,10 @@ impl SqliteStore {
         let checkpoints = Checkpoints::spawn(&mut connection, &path, settings)?;
         let readers = Readers::spawn(&path, settings, run)?;
         let counters = queue.counters.clone();
-        let backend = SqliteBackend::new(connection, checkpoints, counters, settings, clock, run, lock);
+        let backend =
+            SqliteBackend::new(connection, checkpoints, counters, settings, clock.clone(), run, lock);
         let writer = Writer::spawn(settings, queue, backend)?;
-        Ok(SqliteStore { readers, writer, path, settings: settings.clone() })
+        Ok(SqliteStore { readers, writer, path, settings: settings.clone(), clock })
     }
 }
 
@@ -95,6 +102,26 @@ impl Store for SqliteStore {
 
     fn lease_positions(&self, org: &OrgId, upto: Position) {
         self.writer.queue.lease(org, upto);
+    }
+
+    fn put_record(&self, org: &OrgId, key: &str, value: Bytes, expires: Timestamp) {
+        self.writer.queue.change(RecordKey::new(org, key), Some(Record { value, expires }));
+    }
+
+    fn read_record(&self, org: &OrgId, key: &str) -> BoxFuture<'static, Result<Option<Bytes>, StoreError>> {
+        let key = RecordKey::new(org, key);
+        let now = (self.clock)();
+        match self.writer.queue.find_record(&key) {
+            Ok(None) => self.readers.read_record(key, now),
+            last_word => {
+                let value = last_word.map(|word| word.flatten().and_then(|record| record.shown(now)));
+                async move { value }.boxed()
+            }
+        }
+    }
+
+    fn remove_record(&self, org: &OrgId, key: &str) {
+        self.writer.queue.change(RecordKey::new(org, key), None);
     }
 
     fn queue_len(&self) -> usize {

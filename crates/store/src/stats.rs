@@ -12,7 +12,7 @@ pub struct StoreStats {
     pub duplicates: u64,
     /// Entries taken into the queue that could not be written.
     pub failed: u64,
-    /// Entries refused because the queue was full.
+    /// Entries and records refused because the queue was full.
     pub overloaded: u64,
     /// Groups committed.
     pub groups: u64,

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use antiphon_model::{ChannelId, OrgId, Position, Publication, Timestamp};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::{StoreError, StoreStats};
@@ -24,13 +25,13 @@ pub trait Store: Send + Sync + 'static {
     /// Too many reads wait, the store is closed, or the disk fails.
     fn read(&self, query: Query) -> BoxFuture<'static, Result<Page, StoreError>>;
 
-    /// Resolves when everything appended or leased before the call is committed, or has failed.
+    /// Resolves when everything appended, leased, put or removed before the call is committed, or has failed.
     ///
     /// # Errors
     /// The store is closed.
     fn flush(&self) -> BoxFuture<'static, Result<(), StoreError>>;
 
-    /// Resolves when retention has removed all that was due at the call: what had expired by the store's clock
+    /// Resolves when retention has removed all that was due at the call: what had expired by the store's clock, records too,
     /// and what is beyond its channel's `keep`. It runs by itself; this is for those who want to see the end of it.
     ///
     /// # Errors
@@ -48,6 +49,23 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Goes into the next group, or one after it if that fails; [`Store::flush`] waits for it. Never lowers.
     fn lease_positions(&self, org: &OrgId, upto: Position);
+
+    /// Keeps a small record under a key of the org's until `expires`; one that is there under the key is replaced.
+    ///
+    /// Returns at once; the record goes into the next group, or one after it if that fails, and [`Store::flush`] waits for it. When as
+    /// many records wait as entries may (`queue_entries_max`, `queue_bytes_max`) it is not kept, and counted as
+    /// overloaded. Beyond `records_max` those that expire first give way.
+    fn put_record(&self, org: &OrgId, key: &str, value: Bytes, expires: Timestamp);
+
+    /// Reads a record, which stays. Sees what was put and removed before the call, committed or not; none if it has expired by the
+    /// store's clock. The future may be dropped.
+    ///
+    /// # Errors
+    /// Too many reads wait, the store is closed, or the disk fails.
+    fn read_record(&self, org: &OrgId, key: &str) -> BoxFuture<'static, Result<Option<Bytes>, StoreError>>;
+
+    /// Removes a record, as [`Store::put_record`] puts one. Nothing happens if there is none.
+    fn remove_record(&self, org: &OrgId, key: &str);
 
     /// How many entries wait for their completion.
     fn queue_len(&self) -> usize;

@@ -1,18 +1,16 @@
 //! The one thread that writes: takes what is queued, commits it in groups, calls completions, runs retention.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use antiphon_model::{OrgId, Position};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::queue::{Answer, Barrier, Queue, Taken, Work};
+use crate::queue::{Answer, Barrier, Notes, Queue, Taken, Work};
 use crate::stats::Counters;
 use crate::{Committed, Completion, Entry, StoreError, StoreSettings};
 
@@ -21,12 +19,8 @@ pub(crate) type Outcomes = Vec<Result<Committed, StoreError>>;
 
 /// What is behind a writer. Called on its thread only.
 pub(crate) trait Backend: Send + 'static {
-    /// Writes a group, all of it that can be written. An error means that nothing was, leases included.
-    fn commit(
-        &mut self,
-        entries: &[Entry],
-        leases: &HashMap<OrgId, Position>,
-    ) -> Result<Outcomes, StoreError>;
+    /// Writes a group, all of it that can be written. An error means that nothing was, notes included.
+    fn commit(&mut self, entries: &[Entry], notes: &Notes) -> Result<Outcomes, StoreError>;
 
     /// Marks all retention as due.
     fn begin_pass(&mut self);
@@ -168,9 +162,9 @@ impl<B: Backend> Driver<B> {
         let mut done = 0;
         loop {
             let (entries, bytes) = next_group(&work.entries[done..], &self.settings);
-            if entries > 0 || !work.leases.is_empty() {
-                let leases = std::mem::take(&mut work.leases);
-                let outcomes = self.commit(&work.entries[done..done + entries], leases);
+            if entries > 0 || !work.notes.is_empty() {
+                let notes = std::mem::take(&mut work.notes);
+                let outcomes = self.commit(&work.entries[done..done + entries], notes);
                 for (outcome, completion) in outcomes.into_iter().zip(completions.by_ref()) {
                     complete(completion, outcome);
                 }
@@ -211,16 +205,17 @@ impl<B: Backend> Driver<B> {
         self.retention_failed = false;
     }
 
-    fn commit(&mut self, entries: &[Entry], leases: HashMap<OrgId, Position>) -> Outcomes {
+    fn commit(&mut self, entries: &[Entry], notes: Notes) -> Outcomes {
         let started = Instant::now();
         // A panic in here would leave every completion uncalled, and with them whoever waits.
-        let result = catch_unwind(AssertUnwindSafe(|| self.backend.commit(entries, &leases)))
+        let result = catch_unwind(AssertUnwindSafe(|| self.backend.commit(entries, &notes)))
             .unwrap_or_else(|_| Err(StoreError::Internal("writing a group panicked".into())));
         let counters = &self.counters;
         counters.group_took(started.elapsed());
         match result {
             Ok(outcomes) => {
                 debug_assert_eq!(outcomes.len(), entries.len());
+                self.queue.noted(&notes);
                 let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
                 let stored = outcomes.iter().filter(|o| matches!(o, Ok(Committed::Stored))).count();
                 Counters::add(&counters.groups, 1);
@@ -233,7 +228,7 @@ impl<B: Backend> Driver<B> {
                 Counters::add(&counters.failed_groups, 1);
                 Counters::add(&counters.failed, entries.len());
                 tracing::error!(%error, entries = entries.len(), "a group could not be stored");
-                self.queue.put_back(leases);
+                self.queue.put_back(notes);
                 vec![Err(error); entries.len()]
             }
         }

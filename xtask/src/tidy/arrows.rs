@@ -24,6 +24,19 @@ const ROOMS: &[Room] = &[
         directory: "crates/net",
         may_use: &["crates/node", "crates/hub", "crates/access", "crates/model"],
     },
+    // Socket.IO is spoken on Engine.IO.
+    Room {
+        directory: "crates/dialects/socketio",
+        may_use: &[
+            "crates/dialects/engineio",
+            "crates/net",
+            "crates/node",
+            "crates/hub",
+            "crates/store",
+            "crates/access",
+            "crates/model",
+        ],
+    },
     Room {
         directory: "crates/dialects/",
         may_use: &[
@@ -35,9 +48,22 @@ const ROOMS: &[Room] = &[
             "crates/model",
         ],
     },
+    Room {
+        directory: "crates/antiphon",
+        may_use: &[
+            "crates/dialects/",
+            "crates/net",
+            "crates/node",
+            "crates/hub",
+            "crates/store",
+            "crates/access",
+            "crates/model",
+        ],
+    },
     Room { directory: "crates/server", may_use: &["crates/", "bench"] },
     Room { directory: "bench", may_use: &["crates/"] },
     Room { directory: "tests", may_use: &["crates/", "bench"] },
+    Room { directory: "tests/clients/server", may_use: &["crates/"] },
     Room { directory: "xtask", may_use: &[] },
 ];
 
@@ -106,6 +132,8 @@ mod tests {
             ("crates/hub", "crates/model"),
             ("crates/node", "crates/store"),
             ("crates/dialects/http", "crates/net"),
+            ("crates/dialects/socketio", "crates/dialects/engineio"),
+            ("crates/antiphon", "crates/dialects/socketio"),
             ("crates/server", "crates/dialects/http"),
             ("crates/server", "bench"),
             ("tests", "crates/server"),
@@ -117,6 +145,8 @@ mod tests {
             ("crates/hub", "crates/store"),
             ("crates/net", "crates/store"),
             ("crates/dialects/http", "crates/dialects/mqtt"),
+            ("crates/dialects/engineio", "crates/dialects/socketio"),
+            ("crates/dialects/socketio", "crates/antiphon"),
             ("crates/net", "crates/dialects/http"),
             ("crates/server", "tests"),
             ("crates/novel", "crates/model"),

@@ -8,6 +8,8 @@
 //! no table of sessions, asks nobody for permission, and does not look into messages; `socketio` does. How its words map
 //! onto ours is told in `mapping.md`.
 
+pub mod encode;
+mod endpoint;
 mod form;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -18,7 +20,14 @@ mod session;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod text;
 
+pub use encode::{Encoding, PollForm};
+pub use endpoint::{
+    AllowedOrigins, Application, BundleFile, ClientBundle, Conversation, CookieSettings, CorsSettings,
+    Denied, Engine, Handshake, Headers, HttpCompression, Link, LinkAddress, SameSite, SendError, SendOptions,
+    Sent, ServeSettings,
+};
 pub use handshake::{OpenVia, Refusal, RefusalCode, Request, RequestKind, Sid, Transport, open_packet};
 pub use packet::{BinarySupport, Data, Frame, Packet, PacketError, Revision};
 pub use payload::{
@@ -26,7 +35,8 @@ pub use payload::{
     V3Framing, V3Text, jsonp_body, jsonp_script,
 };
 pub use session::{
-    Answer, CloseMode, CloseReason, Delivery, OpenOn, Output, RequestId, SendError, Sent, Session,
-    SocketClose, SocketId, TransportFault, Writability,
+    Answer, CloseMode, CloseReason, Message, OpenOn, Output, RequestId, Session, SocketClose, SocketId, Then,
+    TransportFault,
 };
 pub use settings::{EngineSettings, InvalidEngineSettings, WhenFull};
+pub use text::Text;

@@ -1,11 +1,11 @@
 //! A packet, and how it is one message of a WebSocket.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
+
+use crate::text::Text;
 
 /// Padded when written; read with padding or without, as clients differ.
 pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -35,7 +35,7 @@ pub enum BinarySupport {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Data {
     /// Text, which may be empty.
-    Text(Arc<str>),
+    Text(Text),
     /// Bytes, which may be none.
     Binary(Bytes),
 }
@@ -44,13 +44,13 @@ pub enum Data {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Packet {
     /// `0`: the session begins; the server's JSON.
-    Open(Arc<str>),
+    Open(Text),
     /// `1`: the session, or the transport, ends.
     Close,
     /// `2`: a heartbeat, or a probe if its data is `probe`.
-    Ping(Arc<str>),
+    Ping(Text),
     /// `3`: the answer to a ping, with its data.
-    Pong(Arc<str>),
+    Pong(Text),
     /// `4`: what the layer above sends.
     Message(Data),
     /// `5`: the probed transport is the session's from here on.
@@ -63,7 +63,7 @@ pub enum Packet {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Frame {
     /// A text message.
-    Text(Arc<str>),
+    Text(Text),
     /// A binary message.
     Binary(Bytes),
 }
@@ -87,7 +87,7 @@ pub enum PacketError {
 
 impl Packet {
     /// A text message.
-    pub fn text(text: impl Into<Arc<str>>) -> Packet {
+    pub fn text(text: impl Into<Text>) -> Packet {
         Packet::Message(Data::Text(text.into()))
     }
 

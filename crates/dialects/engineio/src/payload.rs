@@ -63,7 +63,7 @@ pub enum V3Framing {
 }
 
 /// How text payloads of revision 3 hold characters beyond ASCII.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum V3Text {
     /// As UTF-8; lengths count UTF-16 units. What clients 2.x speak.

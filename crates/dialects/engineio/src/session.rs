@@ -1,4 +1,4 @@
-//! A session: packets in order over whatever transport there is, without IO or a clock.
+//! A session: transports, polls, the probe, heartbeats and the end, without IO or a clock.
 //!
 //! ```text
 //!            5 on the probed WebSocket
@@ -9,12 +9,15 @@
 //!      Closing, until what waits is fetched ──▶ Closed
 //! ```
 //!
-//! Whoever drives a session feeds it by `handle_*`, and after each of these takes everything that [`Session::poll_output`] gives
-//! before the next; it calls [`Session::handle_timeout`] when [`Session::poll_timeout`] has come. Packets to the client wait in
-//! an outbox until a poll or a writable WebSocket takes them, whichever the session has by then: that keeps their order through an upgrade.
+//! What is sent to the client does not pass through it. It lies in an outbox of whoever drives the session, encoded for the
+//! transport of the moment, and the session says when it is handed out: with [`Output::Release`] to a poll, and to a
+//! WebSocket from [`Output::Upgraded`] on. That there is one outbox keeps the order through an upgrade.
+//!
+//! The driver feeds the session by `handle_*`, and after each of these takes everything that [`Session::poll_output`] gives
+//! before the next. It calls [`Session::handle_timeout`] when [`Session::poll_timeout`] has come, and
+//! [`Session::handle_queued`] while a poll waits and something lies in the outbox.
 
 mod heartbeat;
-mod outbox;
 mod output;
 mod polling;
 mod websocket;
@@ -25,70 +28,26 @@ use std::sync::Arc;
 use antiphon_model::Monotonic;
 
 use crate::handshake::{Sid, Transport, open_packet};
-use crate::packet::{BinarySupport, Data, Packet, Revision};
-use crate::payload::{Codec, JsonpIndex};
-use crate::settings::{EngineSettings, WhenFull};
+use crate::packet::{Data, Packet, Revision};
+use crate::payload::Codec;
+use crate::settings::EngineSettings;
+use crate::text::Text;
 use heartbeat::{Due, Heartbeat};
-use outbox::{Full, Outbox};
 
-pub use output::{Answer, CloseReason, Output, RequestId, SocketClose, SocketId, TransportFault};
+pub use output::{
+    Answer, CloseMode, CloseReason, Output, RequestId, SocketClose, SocketId, Then, TransportFault,
+};
 use polling::Poll;
+pub use websocket::Message;
 use websocket::Probe;
-pub use websocket::Writability;
 
 /// The request that a session begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenOn {
     /// A first poll.
-    Poll {
-        /// The request.
-        request: RequestId,
-        /// The callback to answer with, if it is JSONP.
-        jsonp: Option<JsonpIndex>,
-    },
+    Poll(RequestId),
     /// A WebSocket.
     Socket(SocketId),
-}
-
-/// Whether a message may be lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// It waits until the client takes it.
-    Reliable,
-    /// It is dropped if the client cannot take it at once.
-    Volatile,
-}
-
-/// What has become of a message that was to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// It will be written in its turn.
-    Queued,
-    /// It was volatile, and the client not ready.
-    Dropped,
-}
-
-/// A message was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The session has ended or is ending.
-    #[error("the session is closed")]
-    Closed,
-    /// The send buffer is full; with [`WhenFull::Close`] the session has ended by it.
-    #[error("the send buffer is full")]
-    Full,
-    /// Text with U+001E, which revision 4 cannot carry by polling.
-    #[error("the text has a record separator in it")]
-    Separator,
-}
-
-/// How the server ends a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseMode {
-    /// After what waits has been fetched, or the close timeout.
-    Orderly,
-    /// At once; what waits is dropped.
-    Discard,
 }
 
 #[derive(Debug)]
@@ -102,74 +61,62 @@ enum State {
 #[derive(Debug)]
 enum Link {
     Polling { poll: Option<Poll>, post: Option<RequestId> },
-    WebSocket { socket: SocketId, binary: BinarySupport, writability: Writability },
+    WebSocket { socket: SocketId },
     Gone,
 }
 
 /// A client as the server knows it, across requests and an upgrade.
 #[derive(Debug)]
 pub struct Session {
-    sid: Sid,
     settings: Arc<EngineSettings>,
     codec: Codec,
     state: State,
     link: Link,
     probe: Option<Probe>,
     heartbeat: Heartbeat,
-    outbox: Outbox,
     outputs: VecDeque<Output>,
 }
 
 impl Session {
     /// Begins a session and answers its first request with the open packet, alone: some clients read nothing after it.
     pub fn open(
-        sid: Sid,
-        revision: Revision,
-        binary: BinarySupport,
+        sid: &Sid,
+        codec: Codec,
         on: OpenOn,
         settings: Arc<EngineSettings>,
         now: Monotonic,
     ) -> Session {
-        let codec = Codec { revision, binary, v3_framing: settings.v3_framing, v3_text: settings.v3_text };
         let transport = match on {
-            OpenOn::Poll { .. } => Transport::Polling,
+            OpenOn::Poll(_) => Transport::Polling,
             OpenOn::Socket(_) => Transport::WebSocket,
         };
-        let open = Packet::Open(open_packet(&sid, transport, &settings).into());
+        let open = Packet::Open(open_packet(sid, transport, &settings).into());
         let (link, first) = match on {
-            OpenOn::Poll { request, jsonp } => {
-                let answer = Poll::new(request, jsonp).answer(&codec, &[open]);
-                (Link::Polling { poll: None, post: None }, answer)
+            OpenOn::Poll(request) => {
+                let answer = Answer::Packet(open);
+                (Link::Polling { poll: None, post: None }, Output::Answer { request, answer })
             }
-            OpenOn::Socket(socket) => {
-                let frame = open.to_frame(revision, binary);
-                (
-                    Link::WebSocket { socket, binary, writability: Writability::Writable },
-                    Output::Frame { socket, frame },
-                )
-            }
+            OpenOn::Socket(socket) => (Link::WebSocket { socket }, Output::Packet(open)),
         };
         Session {
-            sid,
             codec,
             state: State::Open,
             link,
             probe: None,
-            heartbeat: Heartbeat::new(revision, &settings, now),
-            outbox: Outbox::new(settings.send_buffer_bytes_max),
+            heartbeat: Heartbeat::new(codec.revision, &settings, now),
             outputs: VecDeque::from([first]),
             settings,
         }
     }
 
-    /// The session's id.
-    pub fn sid(&self) -> &Sid {
-        &self.sid
-    }
-
     /// The revision that its client speaks.
     pub fn revision(&self) -> Revision {
         self.codec.revision
+    }
+
+    /// How its payloads are written and read.
+    pub fn codec(&self) -> &Codec {
+        &self.codec
     }
 
     /// The transport that packets take; nothing once the session has ended.
@@ -181,45 +128,38 @@ impl Session {
         }
     }
 
-    /// About how many bytes wait for the client.
-    pub fn buffered_bytes(&self) -> usize {
-        self.outbox.bytes()
+    /// Whether messages can be sent: it has not ended and is not about to.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
     }
 
-    /// Sends a message.
-    ///
-    /// # Errors
-    /// The message is not sent: see [`SendError`].
-    pub fn handle_send(&mut self, data: Data, delivery: Delivery) -> Result<Sent, SendError> {
-        if !matches!(self.state, State::Open) {
-            return Err(SendError::Closed);
-        }
-        if let Data::Text(text) = &data
-            && self.codec.revision == Revision::V4
-            && text.contains('\x1e')
-        {
-            return Err(SendError::Separator);
-        }
-        if delivery == Delivery::Volatile && !self.is_ready() {
-            return Ok(Sent::Dropped);
-        }
-        match (self.outbox.push(Packet::Message(data)), self.settings.when_full) {
-            (Ok(()), _) => Ok(Sent::Queued),
-            (Err(Full), WhenFull::Refuse) => Err(SendError::Full),
-            (Err(Full), WhenFull::Close) => {
-                self.close(CloseReason::TransportError(TransportFault::SendBufferFull));
-                Err(SendError::Full)
-            }
-        }
+    /// Something lies in the outbox: if a poll waits, it is released.
+    pub fn handle_queued(&mut self, now: Monotonic) {
+        self.handle_timeout(now);
+        self.release_queued();
+    }
+
+    /// What waits is more than may, and the session is to end by it.
+    pub fn handle_overflow(&mut self) {
+        self.close(CloseReason::TransportError(TransportFault::SendBufferFull));
     }
 
     /// Ends the session from the server's side.
     pub fn handle_close(&mut self, mode: CloseMode, now: Monotonic) {
         match (mode, &self.state) {
             (CloseMode::Discard, _) => self.close(CloseReason::ForcedClose),
+            (CloseMode::ShutDown, _) => {
+                self.release_last(CloseReason::ServerShuttingDown);
+                self.close(CloseReason::ServerShuttingDown);
+            }
             (CloseMode::Orderly, State::Open) => {
                 self.abandon_probe(SocketClose::Normal);
                 self.state = State::Closing { deadline: now + self.settings.close_timeout() };
+                self.release_last(CloseReason::ForcedClose);
+                if matches!(self.link, Link::WebSocket { .. }) {
+                    // What waits is written before the WebSocket is closed.
+                    self.close(CloseReason::ForcedClose);
+                }
             }
             (CloseMode::Orderly, State::Closing { .. } | State::Closed) => {}
         }
@@ -249,7 +189,7 @@ impl Session {
             State::Open => {
                 self.handle_probe_timeout(now);
                 match self.heartbeat.handle_timeout(&self.settings, now) {
-                    Some(Due::Ping) => self.push_control(Packet::Ping("".into())),
+                    Some(Due::Ping) => self.outputs.push_back(Output::Packet(Packet::Ping(Text::EMPTY))),
                     Some(Due::Lost) => self.close(CloseReason::PingTimeout),
                     None => {}
                 }
@@ -259,10 +199,11 @@ impl Session {
 
     /// What is to be done next; nothing until another input.
     pub fn poll_output(&mut self) -> Option<Output> {
-        if self.outputs.is_empty() {
-            self.flush();
+        let output = self.outputs.pop_front();
+        if self.outputs.is_empty() && self.outputs.capacity() > OUTPUTS_KEPT {
+            self.outputs = VecDeque::new();
         }
-        self.outputs.pop_front()
+        output
     }
 
     /// Takes a packet off the session's transport.
@@ -275,11 +216,8 @@ impl Session {
         }
         self.heartbeat.handle_packet(&self.settings, now);
         match (packet, self.codec.revision) {
-            (Packet::Message(data), _) => self.outputs.push_back(Output::Message(data)),
-            (Packet::Ping(data), Revision::V3) => {
-                let room = self.outbox.push(Packet::Pong(data));
-                room.map_err(|Full| CloseReason::TransportError(TransportFault::SendBufferFull))?;
-            }
+            (Packet::Message(data), _) => self.message(data),
+            (Packet::Ping(data), Revision::V3) => self.outputs.push_back(Output::Packet(Packet::Pong(data))),
             (Packet::Pong(_), Revision::V4) => self.heartbeat.handle_pong(&self.settings, now),
             (Packet::Ping(_), Revision::V4) | (Packet::Pong(_), Revision::V3) => {
                 return Err(CloseReason::TransportError(TransportFault::HeartbeatDirection));
@@ -289,29 +227,8 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a packet would go out at once.
-    fn is_ready(&self) -> bool {
-        match &self.link {
-            Link::Polling { poll, .. } => poll.is_some() && self.outbox.is_empty(),
-            Link::WebSocket { writability, .. } => *writability == Writability::Writable,
-            Link::Gone => false,
-        }
-    }
-
-    /// Packets of the protocol itself cannot be left out.
-    fn push_control(&mut self, packet: Packet) {
-        if self.outbox.push(packet).is_err() {
-            self.close(CloseReason::TransportError(TransportFault::SendBufferFull));
-        }
-    }
-
-    /// Moves what waits to the transport, if that takes it.
-    fn flush(&mut self) {
-        match self.link {
-            Link::Polling { .. } => self.flush_polling(),
-            Link::WebSocket { .. } => self.flush_websocket(),
-            Link::Gone => {}
-        }
+    fn message(&mut self, data: Data) {
+        self.outputs.push_back(Output::Message(data));
     }
 
     /// Ends the session. Whatever the reason, one that was closing has been closed by the server.
@@ -322,11 +239,10 @@ impl Session {
             State::Open => reason,
         };
         self.state = State::Closed;
-        self.outbox.take_all();
         self.abandon_probe(SocketClose::Normal);
         match std::mem::replace(&mut self.link, Link::Gone) {
             Link::Polling { poll, post } => self.dismiss(poll, post, reason),
-            Link::WebSocket { socket, .. } => {
+            Link::WebSocket { socket } => {
                 let code = reason.socket_close();
                 self.outputs.push_back(Output::CloseSocket { socket, code });
             }
@@ -335,6 +251,9 @@ impl Session {
         self.outputs.push_back(Output::Closed(reason));
     }
 }
+
+/// One body with many packets is no reason to keep room for as many outputs.
+const OUTPUTS_KEPT: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use crate::headers::{cache_control, none_match_has};
-use crate::wire::problem::Problem;
+use antiphon_net::problem::Problem;
 
 /// Nothing but the page's own files, and nobody may frame it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \

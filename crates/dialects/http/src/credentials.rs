@@ -5,7 +5,7 @@ use antiphon_model::Timestamp;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::wire::problem::{Problem, ProblemKind};
+use antiphon_net::problem::{Problem, ProblemKind};
 use crate::wire::query::Query;
 
 /// Finds out who a request is from: by `Authorization`, else by `?token=`, else the open org.

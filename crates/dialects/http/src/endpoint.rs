@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_access::{Caller, HostPolicy, OriginPolicy};
+use antiphon_net::content_encoding::{self, ContentEncoding, compress};
 use antiphon_net::{Endpoint, Peer, Upgrade, Worker};
 use bytes::Bytes;
 use http::header::{
@@ -16,16 +17,14 @@ use hyper::body::Incoming;
 
 use crate::assets::{Asset, Assets};
 use crate::body::AnswerBody;
-use crate::compress::compress;
 use crate::credentials::authenticate;
 use crate::headers::{cache_control, host, list, none_match_has, text, vary};
 use crate::request_body::{RequestBody, Rest};
 use crate::routes::{Answer, Request, batch, broadcast, listen, presence, publish};
 use crate::settings::InvalidHttpSettings;
-use crate::wire::accept;
 use crate::wire::listen::Channels;
 use crate::wire::path::{self, Resource};
-use crate::wire::problem::{Problem, ProblemKind};
+use antiphon_net::problem::{Problem, ProblemKind};
 use crate::wire::query::{InvalidParameter, Query};
 use crate::{HttpSettings, assets, cors, openapi};
 
@@ -206,7 +205,7 @@ impl HttpDialect {
 struct Asked {
     method: Method,
     origin: Option<HeaderValue>,
-    encoding: Option<accept::Encoding>,
+    encoding: Option<ContentEncoding>,
     screened: Screened,
 }
 
@@ -237,7 +236,7 @@ impl Endpoint for HttpDialect {
         let asked = Asked {
             method: head.method.clone(),
             origin: head.headers.get(ORIGIN).cloned(),
-            encoding: accept::encoding(list(&head.headers, &ACCEPT_ENCODING).as_deref()),
+            encoding: content_encoding::negotiate(list(&head.headers, &ACCEPT_ENCODING).as_deref(), ENCODINGS),
             screened: if screened.is_ok() { Screened::Passed } else { Screened::Refused },
         };
         let answer = match screened {
@@ -252,6 +251,10 @@ impl Endpoint for HttpDialect {
         self.finish(response, asked).await
     }
 }
+
+/// What answers are compressed with, the favourite first.
+const ENCODINGS: &[ContentEncoding] =
+    &[ContentEncoding::Zstd, ContentEncoding::Brotli, ContentEncoding::Gzip];
 
 /// The methods of a resource, as the `Allow` header is written. None: not of the protocol.
 pub(crate) fn allowed(resource: &Resource<'_>) -> Option<&'static str> {

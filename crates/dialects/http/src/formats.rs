@@ -1,7 +1,7 @@
 //! The ways in which a publication is written here. Listeners that share one share the bytes.
 
 use antiphon_model::{Kind, Payload, Publication};
-use antiphon_net::{Format, MessageKind};
+use antiphon_net::{Format, MessageKind, Messages};
 
 use crate::wire::{message, ndjson, sse};
 
@@ -17,37 +17,33 @@ pub(crate) static SSE_ENVELOPE: Format = Format { name: "sse-envelope", encode: 
 /// A message a line: HTTP streaming, and what long polls put their answers together from.
 pub(crate) static NDJSON: Format = Format { name: "ndjson", encode: encode_ndjson };
 
-fn encode_raw(publication: &Publication, out: &mut Vec<u8>) -> MessageKind {
+fn encode_raw(publication: &Publication, messages: &mut Messages<'_>) {
     if publication.kind == Kind::Presence {
-        message::write(publication, out);
-        return MessageKind::Text;
+        return messages.message(MessageKind::Text, |out| message::write(publication, out));
     }
-    out.extend_from_slice(publication.payload.as_bytes());
-    match publication.payload {
-        Payload::Json(_) | Payload::Text(_) => MessageKind::Text,
+    let kind = match publication.payload {
+        Payload::Json(_) | Payload::Text(_) | Payload::Arguments(_) => MessageKind::Text,
         Payload::Binary(_) => MessageKind::Binary,
-    }
+    };
+    messages.bytes(kind, &publication.payload.to_bytes());
 }
 
-fn encode_sse(publication: &Publication, out: &mut Vec<u8>) -> MessageKind {
-    sse::write_event(publication, sse::Data::Payload, out);
-    MessageKind::Text
+fn encode_sse(publication: &Publication, messages: &mut Messages<'_>) {
+    messages.message(MessageKind::Text, |out| sse::write_event(publication, sse::Data::Payload, out));
 }
 
-fn encode_sse_envelope(publication: &Publication, out: &mut Vec<u8>) -> MessageKind {
-    sse::write_event(publication, sse::Data::Envelope, out);
-    MessageKind::Text
+fn encode_sse_envelope(publication: &Publication, messages: &mut Messages<'_>) {
+    messages.message(MessageKind::Text, |out| sse::write_event(publication, sse::Data::Envelope, out));
 }
 
-fn encode_ndjson(publication: &Publication, out: &mut Vec<u8>) -> MessageKind {
-    ndjson::write_message(publication, out);
-    MessageKind::Text
+fn encode_ndjson(publication: &Publication, messages: &mut Messages<'_>) {
+    messages.message(MessageKind::Text, |out| ndjson::write_message(publication, out));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::publication;
+    use crate::testing::{arguments, publication};
 
     #[test]
     fn raw_is_the_payload() {
@@ -56,10 +52,11 @@ mod tests {
             (Payload::from_text(" [1,\n2] ".into()), MessageKind::Text),
             (Payload::Binary(vec![0, 255].into()), MessageKind::Binary),
         ] {
-            let mut out = b"before".to_vec();
-            assert_eq!((RAW.encode)(&publication(1, "a", payload.clone()), &mut out), kind);
-            assert_eq!(&out[6..], payload.as_bytes());
+            let written = RAW.messages(&publication(1, "a", payload.clone()));
+            assert_eq!(written, [(kind, payload.to_bytes().into_owned())]);
         }
+        let several = RAW.messages(&publication(1, "a", arguments("x", vec![0, 255])));
+        assert_eq!(several, [(MessageKind::Text, b"[\n  \"x\",\n  \"AP8=\"\n]".to_vec())]);
     }
 
     #[test]
@@ -67,10 +64,10 @@ mod tests {
         let mut event = publication(1, "a", Payload::from_text("{\"identity\":\"ann\"}".into()));
         event.kind = Kind::Presence;
         event.name = Some("join".into());
-        let mut out = Vec::new();
-        assert_eq!((RAW.encode)(&event, &mut out), MessageKind::Text);
+        let (kind, text) = RAW.messages(&event).pop().unwrap();
+        assert_eq!(kind, MessageKind::Text);
         assert!(
-            out.starts_with(b"{\"position\":\"1\",\"channel\":\"a\",\"kind\":\"presence\",\"name\":\"join\"")
+            text.starts_with(b"{\"position\":\"1\",\"channel\":\"a\",\"kind\":\"presence\",\"name\":\"join\"")
         );
     }
 }

@@ -1,6 +1,7 @@
 //! What the fuzz targets call, and what the corpus is replayed with. Not for other use.
 
 use antiphon_access::LimitSettings;
+use antiphon_net::content_encoding::{self, ContentEncoding};
 
 pub use crate::v1::fuzzing::envelope;
 use crate::wire::listen::{Channels, Listen};
@@ -27,7 +28,8 @@ pub fn query(data: &[u8]) {
     let headers = PublishHeaders { meta: header, idempotency_key: lines.next() };
     let _ = Publish::parse(&query, headers, &limits);
     if let Some(text) = header.and_then(|header| std::str::from_utf8(header).ok()) {
-        let _ = (accept::listening(Some(text)), accept::encoding(Some(text)), media::Media::of(Some(text)));
+        let _ = (accept::listening(Some(text)), media::Media::of(Some(text)));
+        let _ = content_encoding::negotiate(Some(text), &[ContentEncoding::Zstd, ContentEncoding::Gzip]);
     }
 }
 

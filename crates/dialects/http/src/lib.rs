@@ -8,7 +8,6 @@
 mod assets;
 mod body;
 mod codes;
-mod compress;
 mod cors;
 mod credentials;
 mod endpoint;

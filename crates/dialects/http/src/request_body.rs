@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use crate::wire::problem::{Problem, ProblemKind};
+use antiphon_net::problem::{Problem, ProblemKind};
 
 /// How much of a body that nobody wants is read all the same.
 const DISCARDED_BYTES_MAX: u64 = 16 << 20;

@@ -26,7 +26,7 @@ use crate::HttpSettings;
 use crate::body::AnswerBody;
 use crate::headers::cache_control;
 use crate::wire::listen::{channel, flags};
-use crate::wire::problem::Problem;
+use antiphon_net::problem::Problem;
 use crate::wire::query::{InvalidParameter, Query};
 
 /// An answer, or the problem that is the answer.
@@ -63,7 +63,7 @@ impl Request {
     /// # Errors
     /// The org, or the identity, has as many as it may.
     pub(crate) fn open_stream(&self, options: StreamOptions) -> Result<Stream, TooManySessions> {
-        self.worker.open_stream(Arc::clone(&self.caller), options)
+        self.worker.open_stream(Some(Arc::clone(&self.caller)), options)
     }
 }
 

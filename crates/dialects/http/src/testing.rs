@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use antiphon_model::{ChannelFlags, ChannelId, Draft, Payload, Position, Publication, RawJson};
+use antiphon_model::{Arguments, ChannelFlags, ChannelId, Draft, Payload, Position, Publication, RawJson};
 use proptest::prelude::*;
 
 pub(crate) fn publication(position: u64, channel: &str, payload: Payload) -> Publication {
@@ -29,6 +29,14 @@ pub(crate) fn nasty_text() -> impl Strategy<Value = String> {
     .prop_map(|pieces| pieces.concat())
 }
 
+/// Two arguments, on several lines.
+pub(crate) fn arguments(text: &str, bytes: Vec<u8>) -> Payload {
+    let place = serde_json::json!({"_placeholder": true, "num": 0});
+    let json = serde_json::to_string_pretty(&serde_json::json!([text, place])).unwrap();
+    let json = RawJson::new(json.into()).unwrap();
+    Payload::Arguments(Arc::new(Arguments::new(json, vec![bytes.into()]).unwrap()))
+}
+
 /// Payloads of every sort, JSON with whitespace included.
 pub(crate) fn payload() -> impl Strategy<Value = Payload> {
     prop_oneof![
@@ -38,5 +46,7 @@ pub(crate) fn payload() -> impl Strategy<Value = Payload> {
         }),
         nasty_text().prop_map(|text| Payload::Text(text.into())),
         proptest::collection::vec(any::<u8>(), 0..40).prop_map(|bytes| Payload::Binary(bytes.into())),
+        (nasty_text(), proptest::collection::vec(any::<u8>(), 0..40))
+            .prop_map(|(text, bytes)| arguments(&text, bytes)),
     ]
 }

@@ -14,7 +14,7 @@ use crate::raw::RawSession;
 use crate::v1::{self, V1};
 use crate::wire::listen::{Channels, Listen};
 use crate::wire::path::{self, Resource};
-use crate::wire::problem::{Problem, ProblemKind};
+use antiphon_net::problem::{Problem, ProblemKind};
 use crate::wire::query::Query;
 
 impl HttpDialect {
@@ -58,11 +58,11 @@ impl HttpDialect {
         if subprotocol {
             let node = Arc::clone(worker.node());
             let session = Box::new(V1::new(node, Arc::clone(&caller), &self.settings, listen));
-            return Ok(Accept { protocol: Some(v1::PROTOCOL), caller, session });
+            return Ok(Accept { protocol: Some(v1::PROTOCOL), ..Accept::new(Some(caller), session) });
         }
         let session = RawSession::new(listen)
             .ok_or_else(|| Problem::new(ProblemKind::InvalidParameter, "name a channel to listen to"))?;
-        Ok(Accept { protocol: None, caller, session: Box::new(session) })
+        Ok(Accept::new(Some(caller), Box::new(session)))
     }
 }
 

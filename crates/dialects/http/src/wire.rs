@@ -9,7 +9,6 @@ pub(crate) mod media;
 pub(crate) mod message;
 pub(crate) mod ndjson;
 pub(crate) mod path;
-pub(crate) mod problem;
 pub(crate) mod publish;
 pub(crate) mod query;
 pub(crate) mod sse;

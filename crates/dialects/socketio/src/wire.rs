@@ -9,5 +9,3 @@ pub(crate) mod limits;
 pub mod msgpack;
 pub(crate) mod namespace;
 pub(crate) mod packet;
-mod placeholders;
-mod tokens;

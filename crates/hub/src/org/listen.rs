@@ -7,7 +7,8 @@ use antiphon_model::{ChannelId, Now, Position, Publication};
 
 use super::state::State;
 use super::{Org, TooManyChannels};
-use crate::{ChannelUid, WorkerId};
+use crate::channel::Listening;
+use crate::{ChannelUid, Delivery, Task, WorkerId};
 
 /// How long a ring grows past its size for a listener who reads the store up to where it begins: on a busy channel it would
 /// have moved on before he comes back.
@@ -29,7 +30,8 @@ pub struct Subscribed {
     pub channel: ChannelUid,
     /// Deliveries up to here are not for this subscriber: it has them in `missed`, or did not ask.
     pub from: Position,
-    /// What it missed, oldest first: all of it, also what its filter or [`Publication::except`] withholds.
+    /// What it missed, oldest first: all of it, also what its filter, [`Publication::except`] or
+    /// [`Publication::except_listeners_of`] withholds.
     pub missed: Vec<Arc<Publication>>,
     /// Whether it missed more than is kept. Without a gap, `missed` is all there was after the position asked
     /// for. With one, something is lost for sure, except where it cannot be known: the position lies in the
@@ -79,7 +81,7 @@ impl Org {
     ///
     /// Once a worker listens to a channel it gets every publication on it until [`Org::unsubscribe`]. To be called
     /// on the worker's own thread, with the entry in its [`crate::Fanout`] made before it drains its inbox again:
-    /// what comes after `from` is on its way at once.
+    /// what comes after `from` is on its way at once. From other threads: [`Org::subscribe_by_task`].
     ///
     /// # Errors
     /// What was missed has to be read from the store first, or the org has too many channels.
@@ -109,10 +111,58 @@ impl Org {
         wanted: &[(Arc<ChannelId>, Since)],
         now: Now,
     ) -> Result<Vec<Subscribed>, SubscribeAllError> {
+        self.subscribe_several(&mut self.state.lock(), worker, wanted, now)
+    }
+
+    /// Begins several subscriptions as [`Org::subscribe_all`] does, but for a worker whose thread need not be this one.
+    ///
+    /// `task` makes of them the task that makes the entries in the worker's [`crate::Fanout`]. It goes into the worker's inbox
+    /// under the org's lock, exactly where the subscriptions begin: what lies before it there is not for them, all that
+    /// is published after this call, by whomever, lies behind it. When it is taken from the inbox, and the entries
+    /// are made or not, the worker says [`Org::task_arrived`]; until then the channels are kept for it, though the last of its other
+    /// subscribers goes.
+    ///
+    /// # Errors
+    /// As [`Org::subscribe_all`]; then there is no task.
+    pub fn subscribe_by_task(
+        &self,
+        worker: WorkerId,
+        wanted: &[(Arc<ChannelId>, Since)],
+        now: Now,
+        task: impl FnOnce(Vec<Subscribed>) -> Task,
+    ) -> Result<(), SubscribeAllError> {
         let mut state = self.state.lock();
+        let subscribed = self.subscribe_several(&mut state, worker, wanted, now)?;
+        for one in &subscribed {
+            if let Some(listening) = state.by_uid(one.channel).and_then(|channel| channel.listening(worker)) {
+                listening.tasks += 1;
+            }
+        }
+        self.shared.inbox(worker).push(Delivery::Task(task(subscribed)));
+        Ok(())
+    }
+
+    /// Says that the task of [`Org::subscribe_by_task`] has come out of the worker's inbox, once for each of its channels. Where the
+    /// worker made no entry and has no other, it then calls [`Org::unsubscribe`].
+    pub fn task_arrived(&self, worker: WorkerId, channels: impl IntoIterator<Item = ChannelUid>) {
+        let mut state = self.state.lock();
+        for uid in channels {
+            if let Some(listening) = state.by_uid(uid).and_then(|channel| channel.listening(worker)) {
+                listening.tasks = listening.tasks.saturating_sub(1);
+            }
+        }
+    }
+
+    fn subscribe_several(
+        &self,
+        state: &mut State,
+        worker: WorkerId,
+        wanted: &[(Arc<ChannelId>, Since)],
+        now: Now,
+    ) -> Result<Vec<Subscribed>, SubscribeAllError> {
         let mut uids = Vec::with_capacity(wanted.len());
         for (index, (id, since)) in wanted.iter().enumerate() {
-            match self.ready(&mut state, id, *since, now) {
+            match self.ready(state, id, *since, now) {
                 Ok(uid) => uids.push(uid),
                 Err(error) => {
                     for uid in uids {
@@ -123,7 +173,7 @@ impl Org {
             }
         }
         let begin =
-            |(uid, (_, since)): (ChannelUid, &(_, Since))| self.attach(&mut state, worker, uid, *since, now);
+            |(uid, (_, since)): (ChannelUid, &(_, Since))| self.attach(state, worker, uid, *since, now);
         Ok(uids.into_iter().zip(wanted).map(begin).collect())
     }
 
@@ -162,8 +212,8 @@ impl Org {
     ) -> Subscribed {
         let (delivered, last) = (state.delivered, state.sequence.last());
         let channel = state.by_uid(uid).expect("a channel just made ready is in memory");
-        if !channel.workers.contains(&worker) {
-            channel.workers.push(worker);
+        if channel.listening(worker).is_none() {
+            channel.workers.push(Listening { worker, tasks: 0 });
         }
         let Since::After(position) = since else {
             return Subscribed { channel: uid, from: delivered, missed: Vec::new(), gap: false };
@@ -177,11 +227,12 @@ impl Org {
         Subscribed { channel: uid, from, missed, gap }
     }
 
-    /// Ends a worker's interest in a channel: its last subscriber there has gone.
+    /// Ends a worker's interest in a channel: its last subscriber there has gone. Nothing happens while a task is on its way
+    /// that brings it another.
     pub fn unsubscribe(&self, worker: WorkerId, uid: ChannelUid, now: Now) {
         let mut state = self.state.lock();
         let Some(channel) = state.by_uid(uid) else { return };
-        channel.workers.retain(|one| *one != worker);
+        channel.workers.retain(|one| one.worker != worker || one.tasks > 0);
         channel.used = now.monotonic;
         state.fade_if_idle(uid, now.monotonic, &self.shared);
     }

@@ -61,6 +61,11 @@ impl State {
         self.channels.get_mut(id)
     }
 
+    /// The channels of these that are in memory: nobody listens to another.
+    pub(super) fn uids(&self, channels: &[Arc<ChannelId>]) -> Arc<[ChannelUid]> {
+        channels.iter().filter_map(|id| self.channels.get(id)).map(|channel| channel.uid).collect()
+    }
+
     pub(super) fn by_uid(&mut self, uid: ChannelUid) -> Option<&mut Channel> {
         self.channels.get_mut(self.names.get(&uid)?)
     }

@@ -10,6 +10,12 @@ pub(crate) enum Operation {
         chan: usize,
         hold: Option<u64>,
         except: Option<Index>,
+        /// Channels whose listeners are not to get it.
+        except_of: Vec<usize>,
+    },
+    /// To several channels, each session once: each draft excepts the listeners of those before it.
+    PublishAll {
+        chans: Vec<(usize, Option<u64>)>,
     },
     Settle {
         which: Index,
@@ -24,6 +30,11 @@ pub(crate) enum Operation {
     },
     /// One more channel, live, for a subscriber that is connected.
     Add {
+        who: Index,
+        chan: usize,
+    },
+    /// The same, from the thread of somebody else.
+    AddByTask {
         who: Index,
         chan: usize,
     },
@@ -59,6 +70,10 @@ pub(crate) enum Operation {
     Reply {
         to: Index,
         right: Right,
+    },
+    ExpectReplies {
+        to: Index,
+        until: usize,
     },
     EndReplies {
         to: Index,
@@ -129,13 +144,19 @@ fn operation(chans: usize) -> impl Strategy<Value = Operation> {
     let index = any::<Index>;
     let which = prop_oneof![3 => Just(Which::Itself), 1 => Just(Which::Companion)];
     let several = prop::collection::vec((0..chans, which), 1..4);
+    let except_of = prop_oneof![
+        4 => Just(Vec::new()),
+        1 => prop::collection::vec(0..chans, 1..3),
+    ];
     prop_oneof![
-        24 => (0..chans, hold(), prop::option::weighted(0.2, index()))
-            .prop_map(|(chan, hold, except)| Publish { chan, hold, except }),
+        24 => (0..chans, hold(), prop::option::weighted(0.2, index()), except_of)
+            .prop_map(|(chan, hold, except, except_of)| Publish { chan, hold, except, except_of }),
+        4 => prop::collection::vec((0..chans, hold()), 0..4).prop_map(|chans| PublishAll { chans }),
         8 => (index(), prop::bool::weighted(0.7)).prop_map(|(which, keep)| Settle { which, keep }),
         6 => (0..3u16, several, since(), prop::bool::weighted(0.3))
             .prop_map(|(worker, chans, since, no_odd)| Subscribe { worker, chans, since, no_odd }),
         2 => (index(), 0..chans).prop_map(|(who, chan)| Add { who, chan }),
+        4 => (index(), 0..chans).prop_map(|(who, chan)| AddByTask { who, chan }),
         6 => index().prop_map(|who| Disconnect { who }),
         8 => (index(), 0..3u16).prop_map(|(who, worker)| Resubscribe { who, worker }),
         2 => index().prop_map(|who| Unsubscribe { who }),
@@ -147,6 +168,7 @@ fn operation(chans: usize) -> impl Strategy<Value = Operation> {
             .prop_map(|(chan, hold, timeout, until)| Broadcast { chan, hold, timeout, until }),
         6 => (index(), prop_oneof![5 => Just(Right::Channel), 1 => Just(Right::WrongChannel)])
             .prop_map(|(to, right)| Reply { to, right }),
+        2 => (index(), 0..4usize).prop_map(|(to, until)| ExpectReplies { to, until }),
         1 => index().prop_map(|to| EndReplies { to }),
         10 => (prop_oneof![0..300u64, 1000..8000u64], prop_oneof![0..300i64, -5000..8000i64])
             .prop_map(|(millis, wall_millis)| Advance { millis, wall_millis }),

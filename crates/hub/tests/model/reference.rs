@@ -37,6 +37,8 @@ pub(crate) struct Entry {
     pub(crate) what: String,
     pub(crate) odd: bool,
     pub(crate) except: Option<u64>,
+    /// Whose listeners do not get it.
+    pub(crate) except_of: Vec<usize>,
     hold: Option<Monotonic>,
     dropped: bool,
     delivered: Option<Monotonic>,
@@ -46,6 +48,13 @@ pub(crate) struct Entry {
     kept: bool,
     /// Whether it was too old at some time.
     perhaps_dropped: bool,
+}
+
+/// Who does not get a publication.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Except {
+    pub(crate) session: Option<u64>,
+    pub(crate) listeners_of: Vec<usize>,
 }
 
 /// A subscriber.
@@ -140,7 +149,7 @@ impl Reference {
         chan: Chan,
         what: String,
         odd: bool,
-        except: Option<u64>,
+        except: Except,
         hold: Option<Monotonic>,
         now: Now,
     ) -> Position {
@@ -151,7 +160,8 @@ impl Reference {
             chan,
             what,
             odd,
-            except,
+            except: except.session,
+            except_of: except.listeners_of,
             hold,
             dropped: false,
             delivered: None,
@@ -185,7 +195,10 @@ impl Reference {
         let entry = &self.entries[index];
         for (session, listener) in &mut self.listeners {
             let asked = listener.channels.get(&chan).is_some_and(|from| position > *from);
-            if asked && wants(*session, listener.no_odd, entry) {
+            let from = |chan: usize| listener.channels.get(&Chan::Plain(chan));
+            let left_out =
+                entry.except_of.iter().any(|chan| from(*chan).is_some_and(|from| position > *from));
+            if asked && !left_out && wants(*session, listener.no_odd, entry) {
                 listener.expected.push_back(index);
             }
         }
@@ -295,7 +308,7 @@ impl Reference {
     fn tell(&mut self, name: &str, (chan, who): (usize, usize), state: Option<String>, now: Now) {
         let occupancy = self.present.keys().filter(|(on, _)| *on == chan).count();
         let what = presence_event(name, &who.to_string(), occupancy as u64, state.as_deref());
-        self.publish(Chan::Companion(chan), what, false, None, None, now);
+        self.publish(Chan::Companion(chan), what, false, Except::default(), None, now);
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now) {

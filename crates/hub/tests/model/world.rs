@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use antiphon_hub::{
-    Collect, Departure, Fanout, Filter, Hold, Hub, HubSettings, Inbox, Org, Outcome, PresenceError, Reply,
-    ReplyError, ReplyEvent, Rule, Rules, Since, SubscribeError, Subscriber, Subscription, WorkerId,
+    Collect, Delivery, Departure, Fanout, Filter, Hold, Hub, HubSettings, Inbox, Org, Outcome, PresenceError,
+    Reply, ReplyError, ReplyEvent, Rule, Rules, Since, SubscribeError, Subscribed, Subscriber, Subscription,
+    Task, WorkerId,
 };
 use antiphon_model::{
     ChannelFlags, ChannelId, ChannelPattern, Draft, Identity, IdentityKind, Kind, Monotonic, Now, OrgId,
@@ -16,7 +17,7 @@ use antiphon_model::{
 use proptest::sample::Index;
 
 use crate::operation::{From, Operation, Presence, Right, Which};
-use crate::reference::{Broadcast, Chan, Reference, Spec, Told, presence_event, wants};
+use crate::reference::{Broadcast, Chan, Except, Reference, Spec, Told, presence_event, wants};
 
 const IDLE: Duration = Duration::from_secs(3);
 const REPLIES_MAX: usize = 3;
@@ -30,10 +31,20 @@ const IDENTITIES: usize = 3;
 /// A subscriber as its client knows it.
 struct Session {
     worker: Option<usize>,
+    /// How often it has connected: a task for an earlier time comes too late.
+    connections: u64,
     channels: BTreeMap<Chan, Option<Subscription>>,
     /// The last position seen: from here it goes on when it comes back.
     cursor: Position,
     no_odd: bool,
+}
+
+/// A subscriber of one more channel, on its way to the worker.
+struct Joining {
+    session: u64,
+    connection: u64,
+    chan: Chan,
+    subscribed: Vec<Subscribed>,
 }
 
 #[derive(Default)]
@@ -102,7 +113,11 @@ impl World {
         // No two operations at the same time: so no two deadlines are the same, and their order is known.
         self.now.monotonic = self.now.monotonic + Duration::from_nanos(1);
         match operation {
-            Operation::Publish { chan, hold, except } => self.publish(chan, hold, except),
+            Operation::Publish { chan, hold, except, except_of } => {
+                let session = except.and_then(|which| self.pick(which, |_| true));
+                self.publish(chan, hold, Except { session, listeners_of: except_of });
+            }
+            Operation::PublishAll { chans } => self.publish_all(&chans),
             Operation::Settle { which, keep } => self.settle(which, keep),
             Operation::Subscribe { worker, chans, since, no_odd } => {
                 let chan = |(index, which)| match which {
@@ -113,6 +128,7 @@ impl World {
                 self.subscribe(usize::from(worker), chans, since, no_odd);
             }
             Operation::Add { who, chan } => self.add(who, Chan::Plain(chan)),
+            Operation::AddByTask { who, chan } => self.add_by_task(who, Chan::Plain(chan)),
             Operation::Disconnect { who } => {
                 if let Some(session) = self.pick(who, |session| session.worker.is_some()) {
                     self.disconnect(session);
@@ -135,6 +151,7 @@ impl World {
             Operation::Presence { chan, who, what } => self.presence(chan, who, what),
             Operation::Broadcast { chan, hold, timeout, until } => self.broadcast(chan, hold, timeout, until),
             Operation::Reply { to, right } => self.reply(to, right),
+            Operation::ExpectReplies { to, until } => self.expect_replies(to, until),
             Operation::EndReplies { to } => self.end_replies(to),
             Operation::Advance { millis, wall_millis } => self.advance(millis, wall_millis),
             Operation::HandleTimeout => self.handle_timeout(),
@@ -216,23 +233,45 @@ impl World {
         (until.map_or(Hold::No, Hold::Until), until)
     }
 
-    fn draft(&self, chan: usize, except: Option<u64>) -> (Draft, String, bool) {
-        let number = self.reference.entries.len();
+    fn draft(&self, number: usize, chan: usize, except: &Except) -> (Draft, String, bool) {
         let (what, odd) = (format!("message {number}"), number % 2 == 1);
         let mut draft = Draft::new(Arc::clone(&self.ids[chan]), Payload::Text(what.clone().into()));
         draft.name = odd.then(|| "odd".into());
-        draft.except = except.map(SessionId);
+        draft.except = except.session.map(SessionId);
+        if !except.listeners_of.is_empty() {
+            let channels = except.listeners_of.iter().map(|chan| Arc::clone(&self.ids[*chan]));
+            draft.except_listeners_of = Some(channels.collect());
+        }
         (draft, what, odd)
     }
 
-    fn publish(&mut self, chan: usize, hold: Option<u64>, except: Option<Index>) {
-        let except = except.and_then(|which| self.pick(which, |_| true));
+    fn publish(&mut self, chan: usize, hold: Option<u64>, except: Except) {
         let (hold, until) = self.hold(hold);
-        let (draft, what, odd) = self.draft(chan, except);
+        let (draft, what, odd) = self.draft(self.reference.entries.len(), chan, &except);
         let published = self.org.publish(draft, hold, self.now).unwrap();
         let expected = self.reference.publish(Chan::Plain(chan), what, odd, except, until, self.now);
         assert_eq!(published.position, expected);
         self.published(published, until);
+    }
+
+    fn publish_all(&mut self, chans: &[(usize, Option<u64>)]) {
+        let (mut drafts, mut expected) = (Vec::new(), Vec::new());
+        for (at, (chan, hold)) in chans.iter().enumerate() {
+            let listeners_of = chans[..at].iter().map(|(chan, _)| *chan).collect();
+            let except = Except { session: None, listeners_of };
+            let (draft, what, odd) = self.draft(self.reference.entries.len() + at, *chan, &except);
+            let (hold, until) = self.hold(*hold);
+            drafts.push((draft, hold));
+            expected.push((*chan, what, odd, except, until));
+        }
+        let published = self.org.publish_all(drafts, self.now).unwrap();
+        let first = published.first().map_or(0, |first| first.position.0);
+        assert!((first..).zip(&published).all(|(position, one)| one.position.0 == position), "consecutive");
+        for (publication, (chan, what, odd, except, until)) in published.into_iter().zip(expected) {
+            let expected = self.reference.publish(Chan::Plain(chan), what, odd, except, until, self.now);
+            assert_eq!(publication.position, expected);
+            self.published(publication, until);
+        }
     }
 
     fn published(&mut self, publication: Arc<Publication>, held: Option<Monotonic>) {
@@ -268,7 +307,8 @@ impl World {
         self.last_session += 1;
         let session = self.last_session;
         let channels = chans.into_iter().map(|chan| (chan, None)).collect();
-        self.sessions.insert(session, Session { worker: None, channels, cursor: Position::ZERO, no_odd });
+        let (cursor, connections) = (Position::ZERO, 0);
+        self.sessions.insert(session, Session { worker: None, connections, channels, cursor, no_odd });
         let since = self.position(since).map_or(Since::Now, Since::After);
         self.connect(session, worker, since);
     }
@@ -331,6 +371,7 @@ impl World {
         assert!(merged.last().is_none_or(|last| last.position <= from), "what comes live comes after it");
         let state = self.sessions.get_mut(&session).unwrap();
         (state.worker, state.cursor) = (Some(worker), from);
+        state.connections += 1;
     }
 
     fn filter(&self, session: u64) -> Option<Filter> {
@@ -347,17 +388,21 @@ impl World {
             return;
         };
         let spec = reference.spec(chan);
-        let no_odd = self.sessions[&session].no_odd;
+        let Session { no_odd, ref channels, .. } = self.sessions[&session];
         let withdrawn = |at: Position| reference.entries.iter().any(|e| e.position == at && e.withdrawn);
-        let wanted = |publication: &&Arc<Publication>| {
-            publication.except != Some(SessionId(session))
-                && !(no_odd && publication.name.as_deref() == Some("odd"))
-                && !withdrawn(publication.position)
+        let listens =
+            |id: &Arc<ChannelId>| self.sessions[&session].channels.keys().any(|on| self.id(*on) == *id);
+        let left_out = |publication: &Publication| {
+            let channels = publication.except_listeners_of.as_deref().unwrap_or_default();
+            publication.except == Some(SessionId(session)) || channels.iter().any(listens)
         };
+        let filtered = |publication: &Publication| no_odd && publication.name.as_deref() == Some("odd");
+        let wanted = |one: &&Arc<Publication>| !left_out(one) && !filtered(one) && !withdrawn(one.position);
         let got: Vec<_> = missed.iter().filter(wanted).map(|p| (p.position, what(p))).collect();
         let all: Vec<_> = reference
             .since(chan, position)
             .filter(|entry| wants(session, no_odd, entry) && !entry.withdrawn)
+            .filter(|entry| !entry.except_of.iter().any(|chan| channels.contains_key(&Chan::Plain(*chan))))
             .map(|entry| (entry.position, entry.what.clone()))
             .collect();
         let kept: Vec<_> = {
@@ -412,6 +457,41 @@ impl World {
         self.reference.listeners.get_mut(&session).unwrap().channels.insert(chan, begun.from);
     }
 
+    fn add_by_task(&mut self, who: Index, chan: Chan) {
+        let Some(session) = self.pick(who, |session| session.worker.is_some()) else { return };
+        let state = &self.sessions[&session];
+        if state.channels.contains_key(&chan) || state.cursor > self.reference.delivered {
+            return;
+        }
+        let (worker, connection) = (WorkerId(state.worker.unwrap() as u16), state.connections);
+        let joining = |subscribed| -> Task { Box::new(Joining { session, connection, chan, subscribed }) };
+        let wanted = [(self.id(chan), Since::Now)];
+        self.org.subscribe_by_task(worker, &wanted, self.now, joining).unwrap();
+        self.look_at(chan);
+        self.sessions.get_mut(&session).unwrap().channels.insert(chan, None);
+        let from = self.reference.delivered;
+        self.reference.listeners.get_mut(&session).unwrap().channels.insert(chan, from);
+    }
+
+    /// What a worker does with a task that it finds among its publications.
+    fn handle_task(&mut self, worker: usize, joining: &Joining) {
+        let Joining { session, connection, chan, ref subscribed } = *joining;
+        let begun = &subscribed[0];
+        let filter = if self.sessions.contains_key(&session) { self.filter(session) } else { None };
+        let state = self.sessions.get_mut(&session).filter(|state| state.connections == connection);
+        if let Some(state) = state.filter(|state| state.worker == Some(worker)) {
+            let subscriber =
+                Subscriber { key: session, from: begun.from, session: SessionId(session), filter };
+            let subscription = self.workers[worker].fanout.add(begun.channel, (), subscriber);
+            state.channels.insert(chan, Some(subscription));
+        }
+        let id = WorkerId(worker as u16);
+        self.org.task_arrived(id, [begun.channel]);
+        if self.workers[worker].fanout.groups(begun.channel).is_empty() {
+            self.org.unsubscribe(id, begun.channel, self.now);
+        }
+    }
+
     fn disconnect(&mut self, session: u64) {
         let state = self.sessions.get_mut(&session).unwrap();
         let Some(worker) = state.worker.take() else { return };
@@ -427,12 +507,24 @@ impl World {
         let mut batch = Vec::new();
         self.hub.inbox(WorkerId(worker as u16)).drain(&mut batch);
         for delivery in &batch {
-            let publication = &delivery.publication;
-            for group in self.workers[worker].fanout.groups(delivery.channel) {
+            let (channel, publication, except) = match delivery {
+                Delivery::Publication { channel, publication, except } => (channel, publication, except),
+                Delivery::Task(task) => {
+                    self.handle_task(worker, task.downcast_ref().unwrap());
+                    continue;
+                }
+            };
+            let except = except.as_deref().unwrap_or_default();
+            let fanout = &self.workers[worker].fanout;
+            let left_out: Vec<_> = fanout.listeners_of(except, publication.position).collect();
+            for group in self.workers[worker].fanout.groups(*channel) {
                 for subscriber in group.subscribers() {
                     if !subscriber.takes(publication) {
                         let whole = subscriber.takes_all(std::slice::from_ref(delivery));
                         assert!(!whole || publication.except.is_some());
+                        continue;
+                    }
+                    if left_out.contains(&subscriber.session) {
                         continue;
                     }
                     let session = self.sessions.get_mut(&subscriber.key).unwrap();
@@ -512,7 +604,7 @@ impl World {
 
     fn broadcast(&mut self, chan: usize, hold: Option<u64>, timeout: u64, until: Option<usize>) {
         let (hold, held_until) = self.hold(hold);
-        let (draft, what, odd) = self.draft(chan, None);
+        let (draft, what, odd) = self.draft(self.reference.entries.len(), chan, &Except::default());
         let (log, timeout) = (Log::default(), Duration::from_millis(timeout));
         let collect = Collect { timeout, until, sink: sink(Arc::clone(&log)) };
         let result = self.org.broadcast(draft, hold, collect, self.now);
@@ -522,7 +614,8 @@ impl World {
             return;
         }
         let published = result.unwrap();
-        let position = self.reference.publish(Chan::Plain(chan), what, odd, None, held_until, self.now);
+        let position =
+            self.reference.publish(Chan::Plain(chan), what, odd, Except::default(), held_until, self.now);
         assert_eq!(published.position, position);
         self.published(published, held_until);
         let told = if until == Some(0) { vec![Told::End { complete: true }] } else { Vec::new() };
@@ -551,6 +644,20 @@ impl World {
             assert_eq!(result, Ok(()));
             broadcast.told.push(Told::Reply(text));
             if broadcast.until == Some(broadcast.told.len()) {
+                broadcast.told.push(Told::End { complete: true });
+            }
+        }
+    }
+
+    fn expect_replies(&mut self, to: Index, until: usize) {
+        if self.reference.broadcasts.is_empty() {
+            return;
+        }
+        let broadcast = &mut self.reference.broadcasts[to.index(self.logs.len())];
+        self.org.expect_replies(broadcast.position, until);
+        if broadcast.is_open() {
+            broadcast.until = Some(until);
+            if broadcast.told.len() >= until {
                 broadcast.told.push(Told::End { complete: true });
             }
         }
@@ -634,7 +741,7 @@ fn sink(log: Log) -> antiphon_hub::ReplySink {
 }
 
 fn text(payload: &Payload) -> String {
-    String::from_utf8(payload.as_bytes().to_vec()).unwrap()
+    String::from_utf8(payload.to_bytes().into_owned()).unwrap()
 }
 
 /// What a publication says, as the reference writes it.
@@ -642,7 +749,7 @@ fn what(publication: &Publication) -> String {
     if publication.kind != Kind::Presence {
         return text(&publication.payload);
     }
-    let event: serde_json::Value = serde_json::from_slice(publication.payload.as_bytes()).unwrap();
+    let event: serde_json::Value = serde_json::from_slice(&publication.payload.to_bytes()).unwrap();
     let who = event["identity"].as_str().unwrap();
     assert_eq!(publication.publisher.as_ref().map(|publisher| &*publisher.id), Some(who));
     let state = event.get("state").map(ToString::to_string);

@@ -22,15 +22,19 @@ pub(crate) enum Heard {
 
 pub(crate) struct Socket {
     stream: TcpStream,
+    /// How many bytes of messages have come.
+    pub(crate) received: usize,
     decoder: Decoder,
     inflater: Inflater,
     heard: VecDeque<Heard>,
 }
 
 pub(crate) fn request(target: &str) -> String {
-    let request =
-        Request { host: "localhost", target, key: [7; 16], subprotocols: &[], deflate: false, headers: &[] };
-    request.encode()
+    template(target).encode()
+}
+
+fn template(target: &str) -> Request<'_> {
+    Request { host: "localhost", target, key: [7; 16], subprotocols: &[], deflate: false, headers: &[] }
 }
 
 pub(crate) fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
@@ -41,19 +45,39 @@ pub(crate) fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 
 impl Socket {
     pub(crate) fn connect(address: SocketAddr) -> Socket {
-        let stream = TcpStream::connect(address).unwrap();
+        Socket::over(TcpStream::connect(address).unwrap())
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Socket {
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
         stream.set_nodelay(true).unwrap();
         let message_bytes_max = 1 << 30;
         let settings = DecoderSettings { role: Role::Client, deflate: false, message_bytes_max };
-        Socket { stream, decoder: Decoder::new(settings), inflater: Inflater::new(), heard: VecDeque::new() }
+        Socket {
+            stream,
+            received: 0,
+            decoder: Decoder::new(settings),
+            inflater: Inflater::new(),
+            heard: VecDeque::new(),
+        }
     }
 
     pub(crate) fn upgraded(mut self, target: &str) -> Socket {
         self.write(request(target).as_bytes());
         let head = self.head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        self
+    }
+
+    /// As [`Socket::upgraded`], with compression.
+    pub(crate) fn deflated(mut self, target: &str) -> Socket {
+        let request = Request { deflate: true, ..template(target) };
+        self.write(request.encode().as_bytes());
+        let head = self.head();
+        assert!(head.contains("permessage-deflate"), "{head}");
+        let settings = DecoderSettings { role: Role::Client, deflate: true, message_bytes_max: 1 << 30 };
+        self.decoder = Decoder::new(settings);
         self
     }
 
@@ -119,6 +143,7 @@ impl Socket {
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Heard::End,
                 Err(error) => panic!("nothing came: {error}"),
             };
+            self.received += read;
             let mut input = Input::new(&mut buffer[..read]);
             while let Some(event) = self.decoder.next(&mut input, &mut self.inflater).unwrap() {
                 self.heard.push_back(match event {

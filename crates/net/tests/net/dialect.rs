@@ -6,11 +6,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use antiphon_hub::{ReplyEvent, Since};
+use antiphon_hub::Since;
 use antiphon_model::{ChannelFlags, ChannelId, Draft, Kind, Payload, Position, Publication};
 use antiphon_net::{
-    Accept, Client, Close, Endpoint, Format, MessageKind, Outgoing, Peer, StreamBody, StreamOptions, Upgrade,
-    Want, WebSocketSession, Worker,
+    Accept, Client, Close, Endpoint, Format, MessageKind, Messages, Outgoing, Peer, StreamBody,
+    StreamOptions, Upgrade, Want, WebSocketSession, Worker,
 };
 use antiphon_node::{PublishError, Receipt};
 use bytes::Bytes;
@@ -33,22 +33,24 @@ impl Default for Gate {
 }
 
 /// `<position> <payload>`.
-static MESSAGES: Format =
-    Format { name: "messages", encode: |publication, out| encode(publication, "", out) };
-static LINES: Format = Format { name: "lines", encode: |publication, out| encode(publication, "\n", out) };
+pub(crate) static MESSAGES: Format =
+    Format { name: "messages", encode: |publication, messages| encode(publication, "", messages) };
+pub(crate) static LINES: Format =
+    Format { name: "lines", encode: |publication, messages| encode(publication, "\n", messages) };
 
-fn encode(publication: &Publication, end: &str, out: &mut Vec<u8>) -> MessageKind {
-    out.extend_from_slice(format!("{} ", publication.position).as_bytes());
-    out.extend_from_slice(publication.payload.as_bytes());
-    out.extend_from_slice(end.as_bytes());
-    MessageKind::Text
+fn encode(publication: &Publication, end: &str, messages: &mut Messages<'_>) {
+    messages.message(MessageKind::Text, |out| {
+        out.extend_from_slice(format!("{} ", publication.position).as_bytes());
+        out.extend_from_slice(&publication.payload.to_bytes());
+        out.extend_from_slice(end.as_bytes());
+    });
 }
 
-fn channel(name: &str) -> Arc<ChannelId> {
+pub(crate) fn channel(name: &str) -> Arc<ChannelId> {
     Arc::new(ChannelId::new(name, ChannelFlags::NONE).unwrap())
 }
 
-fn want(name: &str, since: Since, format: &'static Format) -> Want {
+pub(crate) fn want(name: &str, since: Since, format: &'static Format) -> Want {
     Want { channel: channel(name), since, format, filter: None, presence: false }
 }
 
@@ -80,7 +82,7 @@ impl Endpoint for Dialect {
         }
         let caller = Arc::new(worker.node().access().authenticate(None, None, worker.now().wall).unwrap());
         let wants = wants(&request.uri, path, &MESSAGES);
-        Upgrade::Accept(Accept { protocol: None, caller, session: Box::new(Session { wants }) })
+        Upgrade::Accept(Accept::new(Some(caller), Box::new(Session { wants })))
     }
 
     async fn call(
@@ -109,7 +111,8 @@ impl Endpoint for Dialect {
 async fn lines(worker: &Worker, wants: Vec<Want>) -> Response<Either<Full<Bytes>, StreamBody>> {
     let caller = Arc::new(worker.node().access().authenticate(None, None, worker.now().wall).unwrap());
     let farewell = |close: &Close| format!("bye {}\n", close.code).into();
-    let stream = worker.open_stream(caller, StreamOptions { protocol: "lines", heartbeat: None, farewell });
+    let stream =
+        worker.open_stream(Some(caller), StreamOptions { protocol: "lines", heartbeat: None, farewell });
     let Ok(stream) = stream else {
         let mut response = Response::new(Either::Left(Full::default()));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -170,8 +173,6 @@ impl WebSocketSession for Session {
     fn handle_published(&mut self, _: u64, result: Result<Receipt, PublishError>, client: &Client) {
         client.send(Outgoing::Text(if result.is_ok() { b"stored" } else { b"not stored" }));
     }
-
-    fn handle_reply(&mut self, _: u64, _: ReplyEvent, _: &Client) {}
 
     fn handle_closing(&mut self, close: &Close, client: &Client) {
         client.send(Outgoing::Text(format!("closing {}", close.code).as_bytes()));

@@ -2,29 +2,39 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod arrivals;
+mod attach;
+mod callers;
 mod client;
 mod closing;
 mod dialect;
 mod draining;
+mod except;
 mod fanout;
 mod http;
 mod limits;
+mod messages;
+mod order;
 mod recovery;
+mod script;
 mod slow;
+mod take_over;
+mod volatile;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use antiphon_access::{Access, LimitSettings, OrgSettings};
+use antiphon_access::{Access, Caller, LimitSettings, OrgSettings};
 use antiphon_hub::{HubSettings, Rule, Rules};
-use antiphon_model::OrgId;
-use antiphon_net::{Close, NetSettings, NodeInputs, Server, ServerParts};
+use antiphon_model::{Draft, OrgId, Payload};
+use antiphon_net::{ClientAddress, Close, Mounts, NetSettings, NodeInputs, Server, ServerParts};
 use antiphon_node::metrics::{Protocol, Reason};
 use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
 use antiphon_store::{MemoryStore, StoreSettings};
 
 use crate::client::Socket;
-use crate::dialect::{Dialect, Gate};
+use crate::dialect::{Dialect, Gate, channel};
+use crate::script::{Script, Scripted};
 
 /// What a test's server is made of.
 struct Setup {
@@ -33,6 +43,8 @@ struct Setup {
     hub: HubSettings,
     limits: LimitSettings,
     rule: Rule,
+    /// What is spoken below `/x`.
+    script: Script,
 }
 
 impl Default for Setup {
@@ -43,6 +55,7 @@ impl Default for Setup {
             hub: HubSettings::default(),
             limits: LimitSettings::default(),
             rule: Rule { persist: false, presence: false, ..Rule::default() },
+            script: Script::default(),
         };
         setup.limits.payload_bytes_max = 32 << 20;
         setup.net.message_bytes_max = 32 << 20;
@@ -54,11 +67,12 @@ impl Default for Setup {
 struct Running {
     server: Option<Server>,
     gate: Gate,
+    script: Script,
 }
 
 impl Setup {
     fn start(self) -> Running {
-        let Setup { workers, net, hub, limits, rule } = self;
+        let Setup { workers, net, hub, limits, rule, script } = self;
         let org = OrgSettings { name: "demo".into(), open: true, limits, ..OrgSettings::default() };
         let access = Access::load(vec![org]).unwrap();
         let store = Arc::new(MemoryStore::new(&StoreSettings::default()).unwrap());
@@ -76,8 +90,12 @@ impl Setup {
         let gate = Gate::default();
         let gates = gate.clone();
         let parts = ServerParts { settings: net, listen: vec!["127.0.0.1:0".parse().unwrap()], workers };
-        let server = Server::start(parts, node, move |_| Dialect::new(gates.clone())).unwrap();
-        Running { server: Some(server), gate }
+        let scripted = script.clone();
+        let endpoint = move |_: &antiphon_net::Worker| {
+            Mounts::new(Dialect::new(gates.clone())).mount("/x/", Scripted::new(scripted.clone()))
+        };
+        let server = Server::start(parts, node, endpoint).unwrap();
+        Running { server: Some(server), gate, script }
     }
 }
 
@@ -92,6 +110,29 @@ impl Running {
 
     fn socket(&self) -> Socket {
         Socket::connect(self.server().addresses()[0])
+    }
+
+    /// Who publishes for the server itself.
+    fn caller(&self) -> Arc<Caller> {
+        Arc::new(Caller::server(OrgId::new("demo"), Arc::default()))
+    }
+
+    /// Publishes on this thread.
+    fn publish(&self, name: &str, text: impl Into<bytes::Bytes>) {
+        self.publish_draft(Draft::new(channel(name), Payload::Binary(text.into())));
+    }
+
+    fn publish_draft(&self, draft: Draft) {
+        self.node().publish(&self.caller(), draft, || Box::new(|_| {})).unwrap();
+    }
+
+    /// A WebSocket of the script's, and where its session is.
+    fn scripted(&self, target: &str) -> (Socket, ClientAddress) {
+        let mut socket = self.open(target);
+        let hello = socket.next_text();
+        let number: u64 = hello.strip_prefix("hello ").unwrap().parse().unwrap();
+        let clients = self.script.clients.lock().unwrap();
+        (socket, *clients.iter().find(|address| address.session().0 == number).unwrap())
     }
 
     /// A WebSocket on `target`.

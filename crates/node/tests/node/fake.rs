@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use antiphon_model::{OrgId, Position};
+use antiphon_model::{OrgId, Position, Timestamp};
 use antiphon_store::{Committed, Completion, Entry, Page, Query, Store, StoreError, StoreStats};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -54,6 +55,14 @@ impl Store for FakeStore {
     }
 
     fn lease_positions(&self, _: &OrgId, _: Position) {}
+
+    fn put_record(&self, _: &OrgId, _: &str, _: Bytes, _: Timestamp) {}
+
+    fn read_record(&self, _: &OrgId, _: &str) -> BoxFuture<'static, Result<Option<Bytes>, StoreError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn remove_record(&self, _: &OrgId, _: &str) {}
 
     fn queue_len(&self) -> usize {
         self.waiting.lock().len()

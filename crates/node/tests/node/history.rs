@@ -33,8 +33,9 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 fn numbers(publications: &[Arc<Publication>]) -> Vec<usize> {
-    let number =
-        |publication: &Arc<Publication>| std::str::from_utf8(publication.payload.as_bytes()).unwrap().parse();
+    let number = |publication: &Arc<Publication>| {
+        std::str::from_utf8(&publication.payload.to_bytes()).unwrap().parse()
+    };
     publications.iter().map(|publication| number(publication).unwrap()).collect()
 }
 

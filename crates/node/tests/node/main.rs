@@ -5,6 +5,8 @@
 mod fake;
 mod history;
 mod publish;
+mod publish_all;
+mod replies;
 
 use std::sync::Arc;
 
@@ -58,8 +60,9 @@ impl Setup {
         let mut batch = Vec::new();
         self.hub().inbox(WorkerId(0)).drain(&mut batch);
         let text = |delivery: &antiphon_hub::Delivery| {
-            String::from_utf8(delivery.publication.payload.as_bytes().to_vec()).unwrap()
+            let payload = &delivery.publication()?.payload;
+            Some(String::from_utf8(payload.to_bytes().into_owned()).unwrap())
         };
-        batch.iter().map(text).collect()
+        batch.iter().filter_map(text).collect()
     }
 }

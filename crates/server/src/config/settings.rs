@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::LimitSettings;
 use super::listen::ListenAddress;
 use super::rule::RuleSettings;
+use super::socketio::SocketIoSection;
 use super::store::StoreSection;
 use super::timeouts::TimeoutSettings;
 
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) websocket: WebSocketSettings,
     /// The native protocol over HTTP.
     pub(crate) http: HttpSettings,
+    /// Clients of Socket.IO.
+    pub(crate) socketio: SocketIoSection,
     /// Where publications are kept.
     pub(crate) store: StoreSection,
     /// The org `demo`, where there is one.
@@ -104,6 +107,7 @@ impl Default for Settings {
             timeouts: TimeoutSettings::default(),
             websocket: WebSocketSettings::default(),
             http: HttpSettings::default(),
+            socketio: SocketIoSection::default(),
             store: StoreSection::default(),
             demo: DemoSettings::default(),
             rules: Vec::new(),

@@ -11,6 +11,7 @@ use antiphon_node::{NodeSettings, OrgParts};
 
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::serve::socketio::SocketIo;
 
 const DEMO: &str = "demo";
 
@@ -19,6 +20,7 @@ pub(crate) struct Plan {
     pub(crate) access: Access,
     pub(crate) orgs: Vec<OrgParts>,
     pub(crate) hosts: HostPolicy,
+    pub(crate) socketio: Option<SocketIo>,
     pub(crate) node: NodeSettings,
     pub(crate) net: NetSettings,
     pub(crate) listen: Vec<SocketAddr>,
@@ -60,10 +62,12 @@ impl Plan {
         let warnings = warnings(settings, &access);
         let open = access.iter().any(|org| org.open);
         let guarded_by_address = open && local && !settings.allow_demo;
+        let hosts = if guarded_by_address { HostPolicy::local(&listen) } else { HostPolicy::Any };
         Ok(Plan {
             access: Access::load(access).map_err(|error| Failure::new(error.to_string()))?,
             orgs,
-            hosts: if guarded_by_address { HostPolicy::local(&listen) } else { HostPolicy::Any },
+            socketio: SocketIo::new(&settings.socketio, &settings.http, &hosts)?,
+            hosts,
             node: node(settings),
             net: net(settings),
             listen,

@@ -5,6 +5,9 @@ use antiphon_model::{OrgId, Position, Timestamp};
 
 use super::channel::{Channel, Stored};
 use super::keys::{Keys, Scope};
+use super::records::Records;
+use crate::queue::Notes;
+use crate::records::{Record, RecordKey};
 use crate::store::ChannelKey;
 use crate::writer::{Outcomes, Progress};
 use crate::{Committed, Entry, Page, Query, StoreError, StoreSettings};
@@ -21,6 +24,7 @@ pub(super) struct State {
     arrivals: BTreeMap<u64, (ChannelKey, Position)>,
     expiries: BTreeMap<(Timestamp, u64), (ChannelKey, Position)>,
     keys: Keys,
+    records: Records,
     next_arrival: u64,
     settings: StoreSettings,
     closed: bool,
@@ -41,6 +45,7 @@ impl State {
             arrivals: BTreeMap::new(),
             expiries: BTreeMap::new(),
             keys: Keys::default(),
+            records: Records::default(),
             next_arrival: 0,
             settings: settings.clone(),
             closed: false,
@@ -66,16 +71,16 @@ impl State {
         })
     }
 
+    pub(super) fn record(&self, key: &RecordKey) -> Option<Record> {
+        self.records.find(key)
+    }
+
     fn forgotten_to(&self, org: &OrgId) -> Position {
         self.orgs.get(org).map(|org| org.forgotten_to).unwrap_or_default()
     }
 
     /// Also gives how many older publications had to make room.
-    pub(super) fn commit(
-        &mut self,
-        entries: &[Entry],
-        leases: &HashMap<OrgId, Position>,
-    ) -> (Outcomes, usize) {
+    pub(super) fn commit(&mut self, entries: &[Entry], notes: &Notes) -> (Outcomes, usize) {
         let mut removed = 0;
         let mut outcomes = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -86,9 +91,10 @@ impl State {
             }
             outcomes.push(outcome);
         }
-        for (org, upto) in leases {
+        for (org, upto) in &notes.leases {
             self.raise_floor(org, *upto);
         }
+        self.records.apply(&notes.records, self.settings.records_max);
         (outcomes, removed)
     }
 
@@ -181,6 +187,7 @@ impl State {
         }
         let removed = expired.iter().map(|(key, positions)| self.remove(key, positions)).sum();
         self.keys.remove_expired(now);
+        self.records.remove_expired(now);
         self.forget_channels(forget);
         (removed, if removed < STEP_ENTRIES { Progress::Done } else { Progress::More })
     }

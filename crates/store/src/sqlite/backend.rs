@@ -1,11 +1,9 @@
 //! What the writer thread does to the database.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use antiphon_model::{OrgId, Position};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::channels::Channels;
@@ -13,8 +11,10 @@ use super::checkpoint::Checkpoints;
 use super::database::sqlite_error;
 use super::group::Group;
 use super::history::Histories;
+use super::records::Records;
 use super::retention::{Retention, Step};
 use super::row::clamp;
+use crate::queue::Notes;
 use crate::stats::Counters;
 use crate::writer::{Backend, Outcomes, Progress};
 use crate::{Clock, Entry, StoreError, StoreSettings};
@@ -23,6 +23,7 @@ pub(super) struct SqliteBackend {
     connection: Connection,
     channels: Channels,
     histories: Histories,
+    records: Records,
     retention: Retention,
     checkpoints: Checkpoints,
     counters: Arc<Counters>,
@@ -47,6 +48,7 @@ impl SqliteBackend {
             connection,
             channels: Channels::new(settings.channel_cache),
             histories: Histories::new(settings.channel_cache),
+            records: Records::new(settings.records_max),
             retention: Retention::default(),
             checkpoints,
             counters,
@@ -57,11 +59,11 @@ impl SqliteBackend {
         }
     }
 
-    fn write(&mut self, entries: &[Entry], leases: &HashMap<OrgId, Position>) -> rusqlite::Result<Outcomes> {
+    fn write(&mut self, entries: &[Entry], notes: &Notes) -> rusqlite::Result<Outcomes> {
         let transaction = begin(&self.connection)?;
         let keep = (self.settings.idempotency_keep().as_nanos() / 100) as u64;
         let group = Group::new(&self.connection, &mut self.channels, &mut self.histories, self.run, keep)?;
-        let outcomes = group.write(entries, leases)?;
+        let outcomes = group.write(entries, notes, &mut self.records)?;
         transaction.commit()?;
         Ok(outcomes)
     }
@@ -72,7 +74,9 @@ impl SqliteBackend {
         let forget = now.earlier_by(self.settings.forget_channel_after());
         let mut removed = 0;
         let progress = loop {
-            match self.retention.step(&self.connection, &mut self.histories, clamp(now.0), clamp(forget.0))? {
+            let (histories, records) = (&mut self.histories, &mut self.records);
+            let (now, forget) = (clamp(now.0), clamp(forget.0));
+            match self.retention.step(&self.connection, histories, records, now, forget)? {
                 Step::Nothing => break Progress::Done,
                 Step::Removed(rows) => removed += rows,
                 Step::Forgot => {
@@ -93,6 +97,7 @@ impl SqliteBackend {
     fn forget(&mut self, error: rusqlite::Error) -> StoreError {
         self.channels.clear();
         self.histories.clear();
+        self.records.recount();
         sqlite_error(error)
     }
 }
@@ -103,12 +108,8 @@ fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
 }
 
 impl Backend for SqliteBackend {
-    fn commit(
-        &mut self,
-        entries: &[Entry],
-        leases: &HashMap<OrgId, Position>,
-    ) -> Result<Outcomes, StoreError> {
-        let outcomes = self.write(entries, leases).map_err(|error| self.forget(error));
+    fn commit(&mut self, entries: &[Entry], notes: &Notes) -> Result<Outcomes, StoreError> {
+        let outcomes = self.write(entries, notes).map_err(|error| self.forget(error));
         match &outcomes {
             Ok(_) => self.checkpoints.after_commit(&self.connection),
             Err(StoreError::DiskFull) => self.checkpoints.when_full(&self.connection),

@@ -15,7 +15,8 @@ pub const DATABASE_FILE: &str = "antiphon.db";
 pub const LOCK_FILE: &str = "antiphon.lock";
 
 /// Number `n` brings a database of `user_version` `n` to `n + 1`. Never changed once released, only added to.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/001_initial.sql"), include_str!("migrations/002_arguments_and_records.sql")];
 
 /// Marks a SQLite file as ours: "Anti" in ASCII.
 const APPLICATION_ID: i64 = 0x416e_7469;
@@ -149,7 +150,14 @@ pub(super) fn sqlite_error(error: rusqlite::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use antiphon_model::{
+        Arguments, ChannelFlags, ChannelId, Draft, OrgId, Payload, Position, RawJson, Timestamp,
+    };
+
     use super::*;
+    use crate::{Committed, Entry, Query, Range, SqliteStore, Store};
 
     #[test]
     fn a_new_database_is_brought_to_the_present_schema_once() {
@@ -159,6 +167,51 @@ mod tests {
             let connection = open_for_writing(&path, &StoreSettings::default()).unwrap();
             assert_eq!(begin_run(&connection), Ok(run));
         }
+    }
+
+    /// A file as the first version wrote it: nothing of it is lost, and it takes what is new.
+    #[test]
+    fn a_database_of_an_earlier_schema_is_brought_to_the_present_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.execute_batch(
+            "INSERT INTO orgs (name) VALUES ('org'); \
+             INSERT INTO channels (org_id, name, flags, trimmed_to) VALUES (1, 'room', 0, 3); \
+             INSERT INTO publications (channel_id, position, kind, format, expects_replies, payload) \
+             VALUES (1, 7, 0, 1, 0, 'old')",
+        )
+        .unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        drop(old);
+
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (org, room) = (OrgId::new("org"), Arc::new(ChannelId::new("room", ChannelFlags::NONE).unwrap()));
+        let json = RawJson::from_serializer("[{\"_placeholder\":true,\"num\":0}]");
+        let arguments = Arguments::new(json, vec!["bytes".into()]).unwrap();
+        let mut new = Draft::new(Arc::clone(&room), Payload::Arguments(Arc::new(arguments)));
+        new.except_listeners_of = Some([Arc::clone(&room)].into());
+        let new = Arc::new(new.at(Position(8)));
+        let entry = Entry {
+            org: org.clone(),
+            publication: Arc::clone(&new),
+            idempotency_key: None,
+            expires: None,
+            keep: None,
+        };
+        let store = SqliteStore::open(directory.path(), &StoreSettings::default()).unwrap();
+        store.append(entry, Box::new(|outcome| assert_eq!(outcome, Ok(Committed::Stored))));
+        store.put_record(&org, "key", "value".into(), Timestamp(u64::MAX));
+        runtime.block_on(store.flush()).unwrap();
+        assert_eq!(runtime.block_on(store.read_record(&org, "key")), Ok(Some("value".into())));
+        let query = Query { org, channel: room, range: Range::Newest, limit: 10, now: Timestamp(0) };
+        let page = runtime.block_on(store.read(query)).unwrap();
+        assert_eq!(
+            (&page.publications[0].payload, page.trimmed_to),
+            (&Payload::Text("old".into()), Position(3))
+        );
+        assert_eq!(page.publications[1..], [new]);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use antiphon_model::{OrgId, Position};
+use antiphon_model::Position;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, params};
 
 use super::channels::{ChannelRow, Channels};
 use super::history::Histories;
+use super::records::Records;
 use super::row;
+use crate::queue::Notes;
 use crate::store::ChannelKey;
 use crate::writer::Outcomes;
 use crate::{Committed, Entry, StoreError};
@@ -42,7 +44,8 @@ impl<'a> Group<'a> {
     pub(super) fn write(
         mut self,
         entries: &[Entry],
-        leases: &HashMap<OrgId, Position>,
+        notes: &Notes,
+        records: &mut Records,
     ) -> rusqlite::Result<Outcomes> {
         let mut places = Vec::with_capacity(entries.len());
         for (place, entry) in entries.iter().enumerate() {
@@ -59,7 +62,7 @@ impl<'a> Group<'a> {
                 Err(error) => Err(fault_of_entry(&error, entry).ok_or(error)?),
             };
         }
-        for (org, upto) in leases {
+        for (org, upto) in &notes.leases {
             let org_id = self.channels.org(self.connection, org)?;
             self.raise_floor(org_id, row::clamp(upto.0));
         }
@@ -68,6 +71,7 @@ impl<'a> Group<'a> {
         for (org_id, floor) in self.floors {
             update.execute([org_id, floor])?;
         }
+        records.apply(self.connection, self.channels, &notes.records)?;
         Ok(outcomes)
     }
 

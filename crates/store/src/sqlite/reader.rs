@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use antiphon_model::Timestamp;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::{Condvar, Mutex};
@@ -12,7 +14,8 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::database::open_for_reading;
-use super::page;
+use super::{page, records};
+use crate::records::RecordKey;
 use crate::{Page, Query, StoreError, StoreSettings};
 
 pub(super) struct Readers {
@@ -32,9 +35,34 @@ struct State {
     closed: bool,
 }
 
-struct Job {
-    query: Query,
-    answer: oneshot::Sender<Result<Page, StoreError>>,
+/// What to read, and for whom.
+enum Job {
+    Page(Query, Answer<Page>),
+    Record(RecordKey, Timestamp, Answer<Option<Bytes>>),
+}
+
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+impl Job {
+    fn run(self, connection: &Connection, limits: page::Limits, run: i64) {
+        // Nobody may wait for it any more.
+        match self {
+            Job::Page(query, answer) if !answer.is_closed() => {
+                let _ = answer.send(page::read(connection, &query, limits, run));
+            }
+            Job::Record(key, now, answer) if !answer.is_closed() => {
+                let _ = answer.send(records::read(connection, &key, now));
+            }
+            Job::Page(..) | Job::Record(..) => {}
+        }
+    }
+
+    fn refuse(self, error: StoreError) {
+        match self {
+            Job::Page(_, answer) => drop(answer.send(Err(error))),
+            Job::Record(_, _, answer) => drop(answer.send(Err(error))),
+        }
+    }
 }
 
 impl Readers {
@@ -56,8 +84,23 @@ impl Readers {
     }
 
     pub(super) fn read(&self, query: Query) -> BoxFuture<'static, Result<Page, StoreError>> {
+        self.ask(|answer| Job::Page(query, answer))
+    }
+
+    pub(super) fn read_record(
+        &self,
+        key: RecordKey,
+        now: Timestamp,
+    ) -> BoxFuture<'static, Result<Option<Bytes>, StoreError>> {
+        self.ask(|answer| Job::Record(key, now, answer))
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(Answer<T>) -> Job,
+    ) -> BoxFuture<'static, Result<T, StoreError>> {
         let (answer, answered) = oneshot::channel();
-        match self.jobs.push(Job { query, answer }) {
+        match self.jobs.push(job(answer)) {
             Ok(()) => async move { answered.await.unwrap_or(Err(StoreError::Closed)) }.boxed(),
             Err(refused) => async move { Err(refused) }.boxed(),
         }
@@ -72,7 +115,7 @@ impl Readers {
         };
         self.jobs.wake.notify_all();
         for job in waiting {
-            let _ = job.answer.send(Err(StoreError::Closed));
+            job.refuse(StoreError::Closed);
         }
         for thread in self.threads.lock().drain(..) {
             if thread.join().is_err() {
@@ -112,11 +155,8 @@ impl Jobs {
     }
 
     fn serve(&self, connection: &Connection, limits: page::Limits, run: i64) {
-        while let Some(Job { query, answer }) = self.pop() {
-            // Nobody waits for it any more.
-            if !answer.is_closed() {
-                let _ = answer.send(page::read(connection, &query, limits, run));
-            }
+        while let Some(job) = self.pop() {
+            job.run(connection, limits, run);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::history::{Histories, Task};
+use super::records::Records;
 use super::row::clamp;
 
 /// Rows that one step removes at most.
@@ -17,6 +18,7 @@ const SCAN_ROWS: u32 = 4000;
 pub(super) struct Retention {
     expired: Due,
     keys: Due,
+    records: Due,
     channels: Due,
     /// The last channel that was looked at for being forgotten.
     channel_cursor: i64,
@@ -42,11 +44,12 @@ pub(super) enum Step {
 
 impl Retention {
     pub(super) fn begin_pass(&mut self) {
-        *self = Retention { expired: Due::Yes, keys: Due::Yes, channels: Due::Yes, ..*self };
+        *self =
+            Retention { expired: Due::Yes, keys: Due::Yes, records: Due::Yes, channels: Due::Yes, ..*self };
     }
 
     pub(super) fn is_due(&self) -> bool {
-        [self.expired, self.keys, self.channels].contains(&Due::Yes)
+        [self.expired, self.keys, self.records, self.channels].contains(&Due::Yes)
     }
 
     /// Does the next step within the caller's transaction. `now` is the time by which things expire, channels
@@ -55,6 +58,7 @@ impl Retention {
         &mut self,
         connection: &Connection,
         histories: &mut Histories,
+        records: &mut Records,
         now: i64,
         forget: i64,
     ) -> rusqlite::Result<Step> {
@@ -75,6 +79,10 @@ impl Retention {
         }
         if self.keys == Due::Yes {
             self.keys = due_again(remove_keys(connection, now)?);
+            return Ok(Step::Removed(0));
+        }
+        if self.records == Due::Yes {
+            self.records = due_again(records.remove_expired(connection, now, STEP_ROWS)?);
             return Ok(Step::Removed(0));
         }
         if self.channels == Due::Yes {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use antiphon_model::Position;
 use antiphon_store::{Committed, Entry, Range, SqliteStore, Store, StoreSettings};
 
-use crate::fixture::{Fixture, append, channel, org, plain, read};
+use crate::fixture::{Fixture, append, channel, org, plain, read, wait};
+use crate::records::{put, record};
 
 const DIRECTORY: &str = "ANTIPHON_STORE_TEST_DIRECTORY";
 
@@ -45,7 +46,7 @@ fn with_key(position: u64) -> Entry {
 /// Appends for ever and writes a line for each position that was acknowledged.
 fn append_until_killed(directory: &Path) {
     let settings = StoreSettings { wal_bytes_max: 1 << 20, ..StoreSettings::default() };
-    let store = SqliteStore::open(directory, &settings).unwrap();
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory, &settings).unwrap());
     let first = store.position_floor(&org()).unwrap().0 + 1;
     for position in first.. {
         while store.queue_len() > 5_000 {
@@ -57,6 +58,11 @@ fn append_until_killed(directory: &Path) {
             let _ = io::stdout().write_all(format!("acknowledged {position}\n").as_bytes());
         };
         store.append(with_key(position), Box::new(done));
+        if position % 100 == 0 {
+            put(&store, "last", &position.to_string(), u64::MAX);
+            wait(store.flush()).unwrap();
+            let _ = io::stdout().write_all(format!("recorded {position}\n").as_bytes());
+        }
     }
 }
 
@@ -66,7 +72,7 @@ fn what_was_acknowledged_survives_a_kill() {
         return append_until_killed(&directory);
     }
     let fixture = Fixture::sqlite();
-    let mut acknowledged = 0;
+    let (mut acknowledged, mut recorded) = (0, 0);
     for lines_before_kill in [1, 5_000, 20_000] {
         let mut child =
             Child::new("crash::what_was_acknowledged_survives_a_kill", fixture.directory()).spawn();
@@ -74,7 +80,11 @@ fn what_was_acknowledged_survives_a_kill() {
         let mut seen = 0;
         for line in lines {
             // The kill may cut the last line short, but a short number is a smaller one.
-            if let Some(position) = line.unwrap().strip_prefix("acknowledged ") {
+            let line = line.unwrap();
+            if let Some(position) = line.strip_prefix("recorded ") {
+                recorded = recorded.max(position.parse().unwrap_or(0));
+            }
+            if let Some(position) = line.strip_prefix("acknowledged ") {
                 acknowledged = acknowledged.max(position.parse().unwrap_or(0));
                 seen += 1;
             }
@@ -84,12 +94,14 @@ fn what_was_acknowledged_survives_a_kill() {
         }
         child.wait().unwrap();
         assert!(seen >= lines_before_kill);
-        check(&fixture, acknowledged);
+        check(&fixture, acknowledged, recorded);
     }
 }
 
-fn check(fixture: &Fixture, acknowledged: u64) {
+fn check(fixture: &Fixture, acknowledged: u64, recorded: u64) {
     let store: Arc<dyn Store> = fixture.open();
+    let last = record(&store, "last").map_or(0, |last| last.parse::<u64>().unwrap());
+    assert!(last >= recorded, "{recorded} was flushed, the record says {last}");
     let mut since = 0;
     loop {
         let page = read(&store, &channel("room"), Range::After(Position(since)));

@@ -5,44 +5,55 @@
 mod crash;
 mod fixture;
 mod model;
+mod records;
 mod sqlite;
 mod suite;
 
 /// Makes a test of each function of the suite for each backend.
 macro_rules! on_every_backend {
-    ($($name:ident),* $(,)?) => {
+    ($($part:ident::{$($name:ident),* $(,)?}),* $(,)?) => {
         mod on_memory {
-            $(#[test] fn $name() { crate::suite::$name(&crate::fixture::Fixture::memory()); })*
+            $($(#[test] fn $name() { crate::$part::$name(&crate::fixture::Fixture::memory()); })*)*
         }
         mod on_sqlite {
-            $(#[test] fn $name() { crate::suite::$name(&crate::fixture::Fixture::sqlite()); })*
+            $($(#[test] fn $name() { crate::$part::$name(&crate::fixture::Fixture::sqlite()); })*)*
         }
     };
 }
 
 on_every_backend!(
-    every_kind_of_publication_is_restored,
-    ranges_give_what_they_say_oldest_first,
-    extreme_positions_and_limits_are_no_trouble,
-    pages_are_bounded_in_bytes,
-    channels_and_orgs_are_apart,
-    a_key_that_was_seen_is_a_duplicate,
-    keys_are_forgotten_in_time,
-    a_taken_position_fails_alone,
-    an_impossible_position_fails_alone,
-    what_has_expired_is_not_shown_and_then_removed,
-    one_that_expires_amid_others_makes_no_gap,
-    histories_are_trimmed_to_their_size,
-    a_history_of_none_keeps_nothing,
-    large_histories_are_trimmed_in_steps,
-    empty_channels_are_forgotten_in_time,
-    completions_come_in_order_while_others_read,
-    a_full_queue_refuses_at_once,
-    a_full_queue_in_bytes_refuses_at_once,
-    a_panicking_completion_harms_nobody,
-    flush_waits_for_what_is_before_it,
-    floors_rise_with_publications_and_leases,
-    closing_commits_what_is_queued,
-    a_completion_may_close_the_store,
-    counters_add_up,
+    suite::{
+        every_kind_of_publication_is_restored,
+        ranges_give_what_they_say_oldest_first,
+        extreme_positions_and_limits_are_no_trouble,
+        pages_are_bounded_in_bytes,
+        channels_and_orgs_are_apart,
+        a_key_that_was_seen_is_a_duplicate,
+        keys_are_forgotten_in_time,
+        a_taken_position_fails_alone,
+        an_impossible_position_fails_alone,
+        what_has_expired_is_not_shown_and_then_removed,
+        one_that_expires_amid_others_makes_no_gap,
+        histories_are_trimmed_to_their_size,
+        a_history_of_none_keeps_nothing,
+        large_histories_are_trimmed_in_steps,
+        empty_channels_are_forgotten_in_time,
+        completions_come_in_order_while_others_read,
+        a_full_queue_refuses_at_once,
+        a_full_queue_in_bytes_refuses_at_once,
+        a_panicking_completion_harms_nobody,
+        flush_waits_for_what_is_before_it,
+        floors_rise_with_publications_and_leases,
+        closing_commits_what_is_queued,
+        a_completion_may_close_the_store,
+        counters_add_up,
+    },
+    records::{
+        records_are_read_replaced_and_removed,
+        records_are_seen_while_the_writer_is_busy,
+        records_expire_and_are_swept,
+        the_records_that_expire_first_give_way,
+        records_beyond_the_queue_are_not_kept,
+        many_records_go_in_groups,
+    },
 );

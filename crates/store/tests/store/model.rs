@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use crate::fixture::{
     Backend, Fixture, SECOND, append, channel, everything, org, plain, positions, read_at, wait,
 };
+use crate::records::{put, record};
 
 /// Seconds that keys and empty channels are remembered.
 const KEEP_SECS: u64 = 3;
@@ -21,6 +22,9 @@ enum Step {
     Sweep,
     Reopen,
     Read { channel: usize, range: RangeOf, limit: usize },
+    PutRecord { key: u8, ttl: u64 },
+    RemoveRecord { key: u8 },
+    ReadRecord { key: u8 },
 }
 
 /// A range between the n-th positions given out.
@@ -49,6 +53,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reopen),
         4 => (0..4_usize, range, 0..6_usize)
             .prop_map(|(channel, range, limit)| Step::Read { channel, range, limit }),
+        2 => (0..3_u8, 0..3 * SECOND).prop_map(|(key, ttl)| Step::PutRecord { key, ttl }),
+        1 => (0..3_u8).prop_map(|key| Step::RemoveRecord { key }),
+        2 => (0..3_u8).prop_map(|key| Step::ReadRecord { key }),
     ]
 }
 
@@ -58,6 +65,9 @@ struct Model {
     given: Vec<u64>,
     channels: BTreeMap<usize, Channel>,
     keys: HashMap<(usize, u8), u64>,
+    /// What each says, and when it expires.
+    records: HashMap<u8, (String, u64)>,
+    records_put: u64,
     forgotten_to: u64,
 }
 
@@ -197,6 +207,21 @@ impl Run {
             }
             Step::Read { channel, range, limit } => {
                 self.check(channel, self.model.resolve(range), limit)?;
+            }
+            Step::PutRecord { key, ttl } => {
+                let (value, expires) = (self.model.records_put.to_string(), self.model.now + ttl);
+                self.model.records_put += 1;
+                put(&self.store, &key.to_string(), &value, expires);
+                self.model.records.insert(key, (value, expires));
+            }
+            Step::RemoveRecord { key } => {
+                self.store.remove_record(&org(), &key.to_string());
+                self.model.records.remove(&key);
+            }
+            Step::ReadRecord { key } => {
+                let expected = self.model.records.get(&key).filter(|(_, expires)| *expires > self.model.now);
+                let expected = expected.map(|(value, _)| value.clone());
+                prop_assert_eq!(record(&self.store, &key.to_string()), expected);
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use crate::fixture::{
     Fixture, append, append_and_forget, channel, entry, everything, json, org, plain, positions, read, wait,
 };
+use crate::records::{put, record};
 
 fn raw(fixture: &Fixture) -> Connection {
     Connection::open(fixture.directory().join(DATABASE_FILE)).unwrap()
@@ -63,6 +64,27 @@ fn the_session_to_leave_out_is_forgotten_with_its_process() {
 }
 
 #[test]
+fn records_are_there_after_reopening() {
+    let fixture = Fixture::sqlite();
+    let store = fixture.open();
+    put(&store, "a", "1", u64::MAX);
+    put(&store, "b", "1", 100);
+    put(&store, "c", "1", u64::MAX);
+    wait(store.flush()).unwrap();
+    store.remove_record(&org(), "c");
+    put(&store, "a", "2", u64::MAX);
+    drop(store);
+    // Fewer than there are: the one that expires last stays.
+    let store = fixture.open_with(&StoreSettings { records_max: 2, ..StoreSettings::default() });
+    fixture.set_now(99);
+    let records = |store| ["a", "b", "c", "d"].map(|key| record(store, key));
+    assert_eq!(records(&store), [Some("2".to_owned()), Some("1".to_owned()), None, None]);
+    put(&store, "d", "4", 200);
+    wait(store.flush()).unwrap();
+    assert_eq!(records(&store), [Some("2".to_owned()), None, None, Some("4".to_owned())]);
+}
+
+#[test]
 fn two_servers_cannot_share_a_directory() {
     let fixture = Fixture::sqlite();
     let first = fixture.open();
@@ -78,8 +100,8 @@ fn a_newer_schema_is_refused_and_left_alone() {
     drop(fixture.open());
     raw(&fixture).pragma_update(None, "user_version", 99).unwrap();
     let opened = fixture.try_open(&StoreSettings::default()).map(drop);
-    assert_eq!(opened, Err(StoreError::NewerSchema { found: 99, known: 1 }));
-    raw(&fixture).pragma_update(None, "user_version", 1).unwrap();
+    assert_eq!(opened, Err(StoreError::NewerSchema { found: 99, known: 2 }));
+    raw(&fixture).pragma_update(None, "user_version", 2).unwrap();
     fixture.open();
 }
 
@@ -93,14 +115,18 @@ fn a_locked_database_fails_the_group_and_no_more() {
     let other = raw(&fixture);
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     store.lease_positions(&org(), Position(500));
+    put(&store, "a", "1", u64::MAX);
     assert_eq!(append(&store, plain(&channel("new"), 2)), Err(StoreError::Locked));
+    assert_eq!(record(&store, "a").as_deref(), Some("1"), "though it is not in the database yet");
     assert_eq!(wait(store.sweep()), Err(StoreError::Locked));
     assert_eq!(positions(&read(&store, &room, everything())), [1]);
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(append(&store, plain(&channel("new"), 3)), Ok(Committed::Stored));
     assert_eq!(positions(&read(&store, &channel("new"), everything())), [3]);
-    // The lease went with the next group.
+    // The lease and the record went with the next group.
     assert_eq!(store.position_floor(&org()), Ok(Position(500)));
+    let values = raw(&fixture).query_row("SELECT group_concat(value) FROM records", [], |row| row.get(0));
+    assert_eq!(values, Ok("1".to_owned()));
     assert!(store.stats().failed_groups >= 1);
     assert_eq!(wait(store.sweep()), Ok(()));
 }

@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use antiphon_model::{
-    ChannelFlags, ChannelId, Draft, Expects, Identity, IdentityKind, Kind, OrgId, Payload, Position,
-    Publication, SessionId, Timestamp,
+    Arguments, ChannelFlags, ChannelId, Draft, Expects, Identity, IdentityKind, Kind, OrgId, Payload,
+    Position, Publication, SessionId, Timestamp,
 };
 use antiphon_store::{Committed, Entry, Query, Range, StoreError, StoreSettings};
 use bytes::Bytes;
 use futures_util::FutureExt;
 
 use crate::fixture::{
-    Fixture, SECOND, append, append_and_forget, channel, entry, everything, json, org, plain, positions,
-    read, read_at, wait,
+    Fixture, SECOND, append, append_and_forget, channel, channel as channel_named, entry, everything, json,
+    org, plain, positions, read, read_at, wait,
 };
 
 fn payloads() -> Vec<Payload> {
@@ -28,7 +28,17 @@ fn payloads() -> Vec<Payload> {
         Payload::Binary(all_bytes.into()),
         Payload::Binary(vec![0xab; 3 << 20].into()),
         Payload::Text("x".repeat(100_000).into()),
+        arguments("[\"a\", {\"_placeholder\":true,\"num\":5}] ", &[]),
+        arguments(
+            "[{\"x\": [{\"num\":1, \"_placeholder\":true}]},{\"_placeholder\":true,\"num\":0}]",
+            &[b"\0\xff", b""],
+        ),
     ]
+}
+
+fn arguments(text: &str, attachments: &[&'static [u8]]) -> Payload {
+    let attachments = attachments.iter().map(|bytes| Bytes::from_static(bytes)).collect();
+    Payload::Arguments(Arc::new(Arguments::new(json(text), attachments).unwrap()))
 }
 
 fn publications(channel: &Arc<ChannelId>) -> Vec<Publication> {
@@ -47,6 +57,11 @@ fn publications(channel: &Arc<ChannelId>) -> Vec<Publication> {
     }
     drafts.push(Draft { meta: Some(json("{\"lang\": \"de\"}")), ..simple.clone() });
     drafts.push(Draft { expects: Expects::Replies, ..simple.clone() });
+    for names in [vec![], vec!["a"], vec!["Zimmer/ü 🦀", "a"]] {
+        let companion = ChannelId::new("b", ChannelFlags::SYSTEM).unwrap().presence();
+        let channels = names.into_iter().map(channel_named).chain([Arc::new(companion)]);
+        drafts.push(Draft { except_listeners_of: Some(channels.collect()), ..simple.clone() });
+    }
     drafts.push(Draft { except: Some(SessionId(u64::MAX)), ..simple });
     drafts.into_iter().zip(1..).map(|(draft, n)| draft.at(Position(n))).collect()
 }

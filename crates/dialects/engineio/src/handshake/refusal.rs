@@ -50,6 +50,7 @@ impl RefusalCode {
 pub struct Refusal {
     code: RefusalCode,
     message: Cow<'static, str>,
+    status: u16,
 }
 
 impl Refusal {
@@ -58,7 +59,8 @@ impl Refusal {
 
     /// A refusal with the message that is usual for its code.
     pub fn new(code: RefusalCode) -> Refusal {
-        Refusal { code, message: Cow::Borrowed(code.message()) }
+        let status = if code == RefusalCode::Forbidden { 403 } else { 400 };
+        Refusal { code, message: Cow::Borrowed(code.message()), status }
     }
 
     /// The session is not there.
@@ -67,8 +69,14 @@ impl Refusal {
     }
 
     /// Access said no, and why; the client sees the message.
-    pub fn forbidden(message: impl Into<String>) -> Refusal {
-        Refusal { code: RefusalCode::Forbidden, message: Cow::Owned(message.into()) }
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal { message: message.into(), ..Refusal::new(RefusalCode::Forbidden) }
+    }
+
+    /// The same with another status of the HTTP answer.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Refusal {
+        Refusal { status, ..self }
     }
 
     /// Why.
@@ -78,10 +86,7 @@ impl Refusal {
 
     /// The status of the HTTP answer, also where a WebSocket was asked for.
     pub fn status(&self) -> u16 {
-        match self.code {
-            RefusalCode::Forbidden => 403,
-            _ => 400,
-        }
+        self.status
     }
 
     /// The body of the answer, of [`Refusal::MEDIA_TYPE`].

@@ -87,9 +87,12 @@ fn the_open_packet_says_what_there_is() {
 
 #[test]
 fn ids_are_twenty_characters_and_no_log_shows_them() {
-    let sid = Sid::from_random([255; 15]);
+    let sid = Sid::new(u16::MAX, [255; Sid::RANDOM_BYTES]);
     assert_eq!(sid.as_str(), "_".repeat(20));
-    assert_eq!(Sid::parse(sid.as_str()), Some(sid.clone()));
+    assert_eq!(Sid::parse(sid.as_str()), Some(sid));
+    for worker in [0, 1, 255, 256, u16::MAX] {
+        assert_eq!(Sid::new(worker, [7; Sid::RANDOM_BYTES]).worker(), worker);
+    }
     assert_eq!(format!("{sid:?}"), "Sid(____…)");
 }
 

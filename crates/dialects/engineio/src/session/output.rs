@@ -1,8 +1,6 @@
-use bytes::Bytes;
-
 use crate::handshake::Refusal;
-use crate::packet::{Data, Frame};
-use crate::payload::{BINARY_TYPE, Body, PayloadError, SCRIPT_TYPE, TEXT_TYPE};
+use crate::packet::{Data, Packet};
+use crate::payload::PayloadError;
 
 /// An HTTP request of a session, as whoever drives the session numbers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,21 +13,30 @@ pub struct SocketId(pub u64);
 /// What a session wants done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Answer a request. Each gets one answer, unless it was lost.
+    /// Answer a request. Each gets one answer, this or [`Output::Release`], unless it was lost.
     Answer {
         /// Which.
         request: RequestId,
         /// With what.
         answer: Answer,
     },
-    /// Write a message to a WebSocket.
-    Frame {
+    /// Answer a poll with all that lies in the outbox.
+    Release {
+        /// Which.
+        request: RequestId,
+        /// What comes after it.
+        then: Then,
+    },
+    /// Put a packet into the outbox.
+    Packet(Packet),
+    /// Write a packet to a WebSocket that is a probe.
+    Probe {
         /// Which.
         socket: SocketId,
-        /// The message.
-        frame: Frame,
+        /// The packet.
+        packet: Packet,
     },
-    /// Close a WebSocket after what was written to it.
+    /// Close a WebSocket, after what was written to it; the session's own, after what lies in the outbox.
     CloseSocket {
         /// Which.
         socket: SocketId,
@@ -38,19 +45,26 @@ pub enum Output {
     },
     /// The client sent a message.
     Message(Data),
-    /// The session has gone over to WebSocket.
-    Upgraded,
+    /// The session has gone over to this WebSocket, which takes what lies in the outbox.
+    Upgraded(SocketId),
     /// The session has ended. Nothing follows but refusals of what still comes for it.
     Closed(CloseReason),
+}
+
+/// What follows the packets of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing; if there are none, a noop.
+    More,
+    /// A close packet: there will be no more.
+    Close,
 }
 
 /// What a request is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Packets, to a poll.
-    Payload(Body),
-    /// Packets, to a poll by JSONP.
-    Script(String),
+    /// This packet alone, to a poll.
+    Packet(Packet),
     /// The packets of a POST were taken.
     Taken,
     /// The body is over the limit.
@@ -63,30 +77,9 @@ impl Answer {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Answer::Payload(_) | Answer::Script(_) | Answer::Taken => 200,
+            Answer::Packet(_) | Answer::Taken => 200,
             Answer::TooLarge => 413,
             Answer::Refused(refusal) => refusal.status(),
-        }
-    }
-
-    /// The media type of the body.
-    pub fn media_type(&self) -> &'static str {
-        match self {
-            Answer::Payload(Body::Binary(_)) => BINARY_TYPE,
-            Answer::Payload(Body::Text(_)) | Answer::Taken | Answer::TooLarge => TEXT_TYPE,
-            Answer::Script(_) => SCRIPT_TYPE,
-            Answer::Refused(_) => Refusal::MEDIA_TYPE,
-        }
-    }
-
-    /// The body.
-    pub fn into_body(self) -> Bytes {
-        match self {
-            Answer::Payload(Body::Text(text)) | Answer::Script(text) => text.into(),
-            Answer::Payload(Body::Binary(bytes)) => bytes.into(),
-            Answer::Taken => Bytes::from_static(b"ok"),
-            Answer::TooLarge => Bytes::new(),
-            Answer::Refused(refusal) => refusal.body().into(),
         }
     }
 }
@@ -102,6 +95,8 @@ pub enum SocketClose {
     Policy,
     /// 1009: a message over the limit.
     TooLarge,
+    /// 1012: the server stops.
+    Restart,
 }
 
 impl SocketClose {
@@ -112,8 +107,20 @@ impl SocketClose {
             SocketClose::Protocol => 1002,
             SocketClose::Policy => 1008,
             SocketClose::TooLarge => 1009,
+            SocketClose::Restart => 1012,
         }
     }
+}
+
+/// How the server ends a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseMode {
+    /// After what waits has been fetched, or the close timeout.
+    Orderly,
+    /// At once; what waits for a poll is dropped.
+    Discard,
+    /// At once, because the server stops: a poll that is there gets what waits.
+    ShutDown,
 }
 
 /// Why a session has ended.
@@ -127,6 +134,8 @@ pub enum CloseReason {
     PingTimeout,
     /// The server ended it.
     ForcedClose,
+    /// The server stops.
+    ServerShuttingDown,
     /// The client sent what is no packet.
     ParseError(PayloadError),
 }
@@ -139,6 +148,7 @@ impl CloseReason {
             CloseReason::TransportClose => "transport close",
             CloseReason::PingTimeout => "ping timeout",
             CloseReason::ForcedClose => "forced close",
+            CloseReason::ServerShuttingDown => "server shutting down",
             CloseReason::ParseError(_) => "parse error",
         }
     }
@@ -146,10 +156,12 @@ impl CloseReason {
     pub(super) fn socket_close(self) -> SocketClose {
         match self {
             CloseReason::TransportError(TransportFault::TooLarge) => SocketClose::TooLarge,
-            CloseReason::TransportError(TransportFault::HeartbeatDirection) | CloseReason::ParseError(_) => {
-                SocketClose::Protocol
-            }
+            CloseReason::TransportError(
+                TransportFault::HeartbeatDirection | TransportFault::SocketViolation,
+            )
+            | CloseReason::ParseError(_) => SocketClose::Protocol,
             CloseReason::TransportError(TransportFault::SendBufferFull) => SocketClose::Policy,
+            CloseReason::ServerShuttingDown => SocketClose::Restart,
             _ => SocketClose::Normal,
         }
     }
@@ -179,4 +191,7 @@ pub enum TransportFault {
     /// The client does not take what is sent.
     #[error("the send buffer is full")]
     SendBufferFull,
+    /// Its WebSocket carried what no WebSocket may.
+    #[error("a violation of the WebSocket protocol")]
+    SocketViolation,
 }

@@ -3,47 +3,21 @@
 use antiphon_model::Monotonic;
 use bytes::Bytes;
 
-use super::{Answer, CloseReason, Link, Output, RequestId, Session, State, TransportFault};
+use super::{Answer, CloseReason, Link, Output, RequestId, Session, State, Then, TransportFault};
 use crate::handshake::{Refusal, RefusalCode};
 use crate::packet::Packet;
-use crate::payload::{BodyForm, Codec, JsonpIndex, PayloadError, jsonp_script};
+use crate::payload::{BodyForm, PayloadError};
 
 /// A poll that waits for packets.
 #[derive(Debug)]
-pub(super) struct Poll {
-    request: RequestId,
-    jsonp: Option<JsonpIndex>,
-    pub(super) release: Release,
-}
-
-/// When a poll is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Release {
-    /// When there is a packet.
-    WithPackets,
-    /// At once, with a noop if there is none.
-    AtOnce,
-}
-
-impl Poll {
-    pub(super) fn new(request: RequestId, jsonp: Option<JsonpIndex>) -> Poll {
-        Poll { request, jsonp, release: Release::WithPackets }
-    }
-
-    pub(super) fn answer(&self, codec: &Codec, packets: &[Packet]) -> Output {
-        let answer = match self.jsonp {
-            Some(index) => Answer::Script(jsonp_script(index, &codec.encode_text(packets))),
-            None => Answer::Payload(codec.encode(packets)),
-        };
-        Output::Answer { request: self.request, answer }
-    }
-}
+pub(super) struct Poll(RequestId);
 
 impl Session {
-    /// Takes a poll, a GET. It is answered once there are packets.
+    /// Takes a poll, a GET. It is answered once there is something: if that is so already, [`Session::handle_queued`] is to
+    /// follow.
     ///
     /// A second one while the first waits ends the session; one after an upgrade is refused and does no harm.
-    pub fn handle_poll(&mut self, request: RequestId, jsonp: Option<JsonpIndex>, now: Monotonic) {
+    pub fn handle_poll(&mut self, request: RequestId, now: Monotonic) {
         self.handle_timeout(now);
         match &mut self.link {
             Link::Polling { poll: Some(_), .. } => {
@@ -51,8 +25,12 @@ impl Session {
                 self.close(CloseReason::TransportError(TransportFault::PollOverlap));
             }
             Link::Polling { poll, .. } => {
-                *poll = Some(Poll::new(request, jsonp));
-                self.release_for_probe(now);
+                *poll = Some(Poll(request));
+                if matches!(self.state, State::Closing { .. }) {
+                    self.release_last(CloseReason::ForcedClose);
+                } else {
+                    self.release_for_probe(now);
+                }
             }
             Link::WebSocket { .. } => self.refuse(request, RefusalCode::BadRequest),
             Link::Gone => self.refuse(request, RefusalCode::UnknownSid),
@@ -110,7 +88,7 @@ impl Session {
     pub fn handle_request_lost(&mut self, request: RequestId, now: Monotonic) {
         self.handle_timeout(now);
         let fault = match &mut self.link {
-            Link::Polling { poll, .. } if poll.as_ref().is_some_and(|poll| poll.request == request) => {
+            Link::Polling { poll, .. } if poll.as_ref().is_some_and(|poll| poll.0 == request) => {
                 *poll = None;
                 TransportFault::PollLost
             }
@@ -124,33 +102,30 @@ impl Session {
     }
 
     pub(super) fn has_waiting_poll(&self) -> bool {
-        matches!(&self.link, Link::Polling { poll: Some(poll), .. } if poll.release == Release::WithPackets)
+        matches!(self.link, Link::Polling { poll: Some(_), .. })
     }
 
-    pub(super) fn flush_polling(&mut self) {
-        let is_closing = matches!(self.state, State::Closing { .. });
-        let Link::Polling { poll, .. } = &mut self.link else { return };
-        let is_due =
-            |poll: &mut Poll| is_closing || poll.release == Release::AtOnce || !self.outbox.is_empty();
-        let Some(poll) = poll.take_if(is_due) else { return };
-        let mut packets = self.outbox.take_all();
-        if is_closing {
-            packets.push(Packet::Close);
-        } else if packets.is_empty() {
-            packets.push(Packet::Noop);
+    /// Lets a poll go with what lies in the outbox.
+    pub(super) fn release_queued(&mut self) {
+        if let Some(Poll(request)) = self.take_poll() {
+            self.outputs.push_back(Output::Release { request, then: Then::More });
         }
-        self.outputs.push_back(poll.answer(&self.codec, &packets));
-        if is_closing {
-            self.close(CloseReason::ForcedClose);
+    }
+
+    /// Lets a poll go that is the last, and ends the session with it.
+    pub(super) fn release_last(&mut self, reason: CloseReason) {
+        if let Some(Poll(request)) = self.take_poll() {
+            self.outputs.push_back(Output::Release { request, then: Then::Close });
+            self.close(reason);
         }
     }
 
     /// Answers what still waits when polling ends: the poll learns of it, a POST was not taken.
     pub(super) fn dismiss(&mut self, poll: Option<Poll>, post: Option<RequestId>, reason: CloseReason) {
-        if let Some(poll) = poll {
+        if let Some(Poll(request)) = poll {
             // A client that has left needs no farewell; its poll is only to end.
             let last = if reason == CloseReason::TransportClose { Packet::Noop } else { Packet::Close };
-            self.outputs.push_back(poll.answer(&self.codec, &[last]));
+            self.outputs.push_back(Output::Answer { request, answer: Answer::Packet(last) });
         }
         if let Some(post) = post {
             self.refuse(post, RefusalCode::BadRequest);
@@ -165,6 +140,13 @@ impl Session {
     fn refuse_too_large(&mut self, request: RequestId) {
         self.outputs.push_back(Output::Answer { request, answer: Answer::TooLarge });
         self.close(CloseReason::TransportError(TransportFault::TooLarge));
+    }
+
+    fn take_poll(&mut self) -> Option<Poll> {
+        match &mut self.link {
+            Link::Polling { poll, .. } => poll.take(),
+            Link::WebSocket { .. } | Link::Gone => None,
+        }
     }
 
     /// Whether this POST is the one being read; it no longer is.

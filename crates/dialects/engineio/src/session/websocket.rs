@@ -3,30 +3,20 @@
 use std::time::Duration;
 
 use antiphon_model::Monotonic;
+use bytes::Bytes;
 
-use super::polling::Release;
 use super::{CloseReason, Link, Output, Session, SocketClose, SocketId, State, TransportFault};
 use crate::handshake::Transport;
-use crate::packet::{BinarySupport, Frame, Packet};
+use crate::packet::{Packet, PacketError};
 
 /// How often polls are released while an upgrade is under way, so that a client that goes on polling does not spin.
 const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
 const PROBE: &str = "probe";
 
-/// Whether a WebSocket takes more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writability {
-    /// It does.
-    Writable,
-    /// Packets wait in the session, up to its bound.
-    Blocked,
-}
-
 /// A WebSocket that may become the session's.
 #[derive(Debug)]
 pub(super) struct Probe {
     socket: SocketId,
-    binary: BinarySupport,
     deadline: Monotonic,
     stage: Stage,
 }
@@ -48,33 +38,52 @@ impl Probe {
     }
 }
 
+/// A message of a WebSocket as it was read.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
+impl Message<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
 impl Session {
+    /// Whether a WebSocket that names this session would be taken.
+    pub fn takes_websocket(&self) -> bool {
+        let polls = matches!((&self.link, &self.state), (Link::Polling { .. }, State::Open));
+        polls && self.probe.is_none() && self.settings.upgrades_from(Transport::Polling)
+    }
+
     /// Takes a WebSocket that names this session. Without leave to upgrade, beside another, or after an upgrade it is closed,
     /// and the session goes on.
-    pub fn handle_websocket(&mut self, socket: SocketId, binary: BinarySupport, now: Monotonic) {
+    pub fn handle_websocket(&mut self, socket: SocketId, now: Monotonic) {
         self.handle_timeout(now);
-        let polls = matches!((&self.link, &self.state), (Link::Polling { .. }, State::Open));
-        if !polls || self.probe.is_some() || !self.settings.upgrades_from(Transport::Polling) {
+        if !self.takes_websocket() {
             self.outputs.push_back(Output::CloseSocket { socket, code: SocketClose::Policy });
             return;
         }
         let deadline = now + self.settings.upgrade_timeout();
-        self.probe = Some(Probe { socket, binary, deadline, stage: Stage::Silent });
+        self.probe = Some(Probe { socket, deadline, stage: Stage::Silent });
     }
 
     /// Takes a message off a WebSocket. What is malformed ends the session, or on a probe only the upgrade.
-    pub fn handle_frame(&mut self, socket: SocketId, frame: Frame, now: Monotonic) {
+    pub fn handle_message(&mut self, socket: SocketId, message: Message<'_>, now: Monotonic) {
         self.handle_timeout(now);
-        let bytes = match &frame {
-            Frame::Text(text) => text.len(),
-            Frame::Binary(bytes) => bytes.len(),
-        };
-        let is_too_large = bytes > self.settings.payload_bytes_max;
+        let is_too_large = message.len() > self.settings.payload_bytes_max;
         if self.probe.as_ref().is_some_and(|probe| probe.socket == socket) {
             if is_too_large {
                 return self.abandon_probe(SocketClose::TooLarge);
             }
-            return match Packet::from_frame(self.codec.revision, frame) {
+            return match self.packet(message) {
                 Ok(packet) => self.handle_probe_packet(packet, now),
                 Err(_) => self.abandon_probe(SocketClose::Protocol),
             };
@@ -85,7 +94,7 @@ impl Session {
         if is_too_large {
             return self.close(CloseReason::TransportError(TransportFault::TooLarge));
         }
-        let packet = Packet::from_frame(self.codec.revision, frame);
+        let packet = self.packet(message);
         let taken = packet
             .map_err(|error| CloseReason::ParseError(error.into()))
             .and_then(|packet| self.handle_packet(packet, now));
@@ -94,35 +103,30 @@ impl Session {
         }
     }
 
+    fn packet(&self, message: Message<'_>) -> Result<Packet, PacketError> {
+        match message {
+            Message::Text(text) => Packet::from_text(self.codec.revision, text),
+            Message::Binary(bytes) => Packet::from_binary(self.codec.revision, Bytes::copy_from_slice(bytes)),
+        }
+    }
+
     /// A WebSocket is gone. If it was the session's, that ends; if it was a probe, polling goes on.
     pub fn handle_socket_lost(&mut self, socket: SocketId) {
+        self.lose_socket(socket, CloseReason::TransportClose);
+    }
+
+    /// A WebSocket is about to be closed by what is below: it broke the rules of its protocol, or sent too large a message.
+    pub fn handle_socket_fault(&mut self, socket: SocketId, fault: TransportFault) {
+        self.lose_socket(socket, CloseReason::TransportError(fault));
+    }
+
+    fn lose_socket(&mut self, socket: SocketId, reason: CloseReason) {
         if self.probe.take_if(|probe| probe.socket == socket).is_some() {
             return;
         }
         if matches!(self.link, Link::WebSocket { socket: own, .. } if own == socket) {
             self.link = Link::Gone;
-            self.close(CloseReason::TransportClose);
-        }
-    }
-
-    /// A WebSocket takes no more for the moment, or takes more again.
-    pub fn handle_writability(&mut self, socket: SocketId, writability: Writability) {
-        if let Link::WebSocket { socket: own, writability: current, .. } = &mut self.link
-            && *own == socket
-        {
-            *current = writability;
-        }
-    }
-
-    pub(super) fn flush_websocket(&mut self) {
-        let Link::WebSocket { socket, binary, writability: Writability::Writable } = self.link else {
-            return;
-        };
-        if let Some(packet) = self.outbox.pop() {
-            let frame = packet.to_frame(self.codec.revision, binary);
-            self.outputs.push_back(Output::Frame { socket, frame });
-        } else if matches!(self.state, State::Closing { .. }) {
-            self.close(CloseReason::ForcedClose);
+            self.close(reason);
         }
     }
 
@@ -135,13 +139,11 @@ impl Session {
 
     /// Lets a waiting poll go if a probed client waits for it.
     pub(super) fn release_for_probe(&mut self, now: Monotonic) {
+        let has_waiting_poll = self.has_waiting_poll();
         let Some(Probe { stage: Stage::Probed { release_at }, .. }) = &mut self.probe else { return };
-        if let Link::Polling { poll: Some(poll), .. } = &mut self.link
-            && poll.release == Release::WithPackets
-            && *release_at <= now
-        {
-            poll.release = Release::AtOnce;
+        if has_waiting_poll && *release_at <= now {
             *release_at = now + RELEASE_INTERVAL;
+            self.release_queued();
         }
     }
 
@@ -158,8 +160,8 @@ impl Session {
                 if let Stage::Silent = probe.stage {
                     probe.stage = Stage::Probed { release_at: now };
                 }
-                let frame = Packet::Pong(data).to_frame(self.codec.revision, probe.binary);
-                self.outputs.push_back(Output::Frame { socket: probe.socket, frame });
+                let output = Output::Probe { socket: probe.socket, packet: Packet::Pong(data) };
+                self.outputs.push_back(output);
                 self.release_for_probe(now);
             }
             (Packet::Upgrade, Stage::Probed { .. }) => self.upgrade(),
@@ -169,11 +171,11 @@ impl Session {
 
     /// Goes over to the probed WebSocket. What waits is written there; a poll that is still open carries none of it.
     fn upgrade(&mut self) {
-        let Some(Probe { socket, binary, .. }) = self.probe.take() else { return };
-        let link = Link::WebSocket { socket, binary, writability: Writability::Writable };
+        let Some(Probe { socket, .. }) = self.probe.take() else { return };
+        let link = Link::WebSocket { socket };
         if let Link::Polling { poll, post } = std::mem::replace(&mut self.link, link) {
             self.dismiss(poll, post, CloseReason::TransportClose);
         }
-        self.outputs.push_back(Output::Upgraded);
+        self.outputs.push_back(Output::Upgraded(socket));
     }
 }

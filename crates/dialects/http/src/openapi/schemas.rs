@@ -8,12 +8,11 @@ use utoipa::openapi::{ComponentsBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::wire::duration;
-use crate::wire::problem::Document;
 
 /// Adds every schema of this module to a document.
 pub(super) fn add_to(components: ComponentsBuilder) -> ComponentsBuilder {
     components
-        .schema("Problem", Document::schema())
+        .schema("Problem", Problem::schema())
         .schema("Message", Message::schema())
         .schema("Page", Page::schema())
         .schema("Receipt", Receipt::schema())
@@ -65,6 +64,40 @@ fn object(schema: RefOr<Schema>) -> Object {
         RefOr::T(Schema::Object(object)) => object,
         _ => Object::default(),
     }
+}
+
+/// What went wrong, for programs and for people (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// What sort of problem it is: `urn:antiphon:problem:` and a word that stays the same.
+    #[serde(rename = "type")]
+    #[schema(format = "uri", example = "urn:antiphon:problem:invalid-parameter")]
+    kind: String,
+    /// The sort in words.
+    title: String,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What happened, and what to do about it.
+    detail: String,
+    /// The parameter, query or header, that is not what it has to be.
+    #[schema(nullable = false)]
+    parameter: Option<String>,
+    /// The channel that it is about.
+    #[schema(nullable = false)]
+    channel: Option<String>,
+    /// Set if that is a system channel.
+    #[schema(required = false)]
+    system: bool,
+    /// Set if that is a consumer channel.
+    #[schema(required = false)]
+    consumer: bool,
+    /// The permission that is missing.
+    #[schema(nullable = false)]
+    permission: Option<String>,
+    /// Where a publication stands that was delivered but not stored.
+    #[schema(nullable = false)]
+    position: Option<String>,
 }
 
 /// How a payload is written that is not JSON.
@@ -155,7 +188,7 @@ pub(super) struct Receipt {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Refusal {
     #[schema(schema_with = problem)]
-    error: Document,
+    error: Problem,
 }
 
 /// What became of a publication of a batch.

@@ -7,7 +7,7 @@ use super::publish::{check_named, write_receipt};
 use super::{Answer, Request, json};
 use crate::request_body::RequestBody;
 use crate::wire::batch;
-use crate::wire::problem::Problem;
+use antiphon_net::problem::Problem;
 
 /// What became of one publication, or what will say so.
 enum Outcome {

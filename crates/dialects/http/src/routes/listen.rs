@@ -16,7 +16,7 @@ use crate::body::AnswerBody;
 use crate::headers::{LAST_EVENT_ID, list, vary};
 use crate::wire::accept::{self, Listening};
 use crate::wire::listen::{Channels, Listen};
-use crate::wire::problem::{Problem, ProblemKind};
+use antiphon_net::problem::{Problem, ProblemKind};
 
 /// `GET` and `HEAD` of `/v1/channels/{channel}` and `/v1/events`.
 pub(crate) async fn listen(request: Request, channels: Channels<'_>) -> Answer {

@@ -10,7 +10,7 @@ use super::page::Page;
 use super::poll::poll;
 use crate::formats;
 use crate::wire::listen::Listen;
-use crate::wire::problem::Problem;
+use antiphon_net::problem::Problem;
 
 /// Answers with what there is, or waits until there is something; then with all that came at that moment.
 ///

@@ -9,7 +9,7 @@ use crate::headers::{IDEMPOTENCY_KEY, META, text};
 use crate::request_body::RequestBody;
 use crate::wire::media::Media;
 use crate::wire::message::write_digits;
-use crate::wire::problem::Problem;
+use antiphon_net::problem::Problem;
 use crate::wire::publish::{Publish, PublishHeaders};
 use crate::wire::query::InvalidParameter;
 

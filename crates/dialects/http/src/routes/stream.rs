@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use antiphon_hub::Since;
-use antiphon_model::Position;
+use antiphon_model::{Compress, Position};
 use antiphon_net::{Close, Format, Listening, Outgoing, StreamOptions};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -100,7 +100,8 @@ pub(crate) async fn open(request: &Request, listen: &Listen, technique: Techniqu
     let stream = request.open_stream(technique.options(heartbeat))?;
     let listening = stream.listen(wants_of(listen, since, technique.format(listen))).await?;
     // Nothing is awaited from here to the end, so nothing live comes before what was missed.
-    stream.send(Outgoing::Raw(technique.preamble(&listening, since).into()));
+    let preamble = technique.preamble(&listening, since);
+    stream.send_at_once(Outgoing::Raw(preamble.into()), Compress::AsConfigured);
     stream.send_publications(&listening);
     if listen.join {
         for channel in &listen.channels {

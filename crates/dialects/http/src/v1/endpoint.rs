@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use antiphon_access::{Caller, Permission};
 use antiphon_hub::{Filter, ReplyEvent, Since};
-use antiphon_model::{ChannelId, Position, Publication};
+use antiphon_model::{ChannelId, Compress, Position, Publication};
 use antiphon_net::{Client, Close, ListenError, Listening, MessageKind, Outgoing, Want, WebSocketSession};
 use antiphon_node::{History, Node, PublishError, Receipt, Window};
 
@@ -15,7 +15,7 @@ use crate::HttpSettings;
 use crate::routes::poll::wants;
 use crate::routes::presence::MEMBERS_MAX;
 use crate::wire::listen::Listen;
-use crate::wire::problem::Problem;
+use antiphon_net::problem::Problem;
 
 /// A connection that speaks `antiphon.v1`: does what its [`Session`] says.
 pub(crate) struct V1 {
@@ -334,9 +334,10 @@ fn cut(mut history: History, window: Window, bytes_max: usize) -> History {
     history
 }
 
+/// Answers have no order among publications, except that the one to a subscribe stands before what comes of it.
 fn send(message: &[u8], client: &Client) {
     if !message.is_empty() {
-        client.send(Outgoing::Text(message));
+        client.send_at_once(Outgoing::Text(message), Compress::AsConfigured);
     }
 }
 

@@ -78,9 +78,7 @@ fn check(out: &mut Vec<u8>) {
 
 fn check_draft(draft: Draft, text: &[u8]) {
     check_payload(&draft.payload, text);
-    let mut out = Vec::new();
-    (MESSAGE.encode)(&draft.at(Position(2)), &mut out);
-    check(&mut out);
+    check(&mut MESSAGE.stream_bytes(&draft.at(Position(2))));
 }
 
 fn check_payload(payload: &Payload, text: &[u8]) {

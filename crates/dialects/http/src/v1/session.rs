@@ -14,7 +14,7 @@ use antiphon_node::Receipt;
 use slab::Slab;
 
 use super::envelope::{Bounds, Decoder, Echo, Id, Malformed, Ordered, Request, Subscription, answer};
-use crate::wire::problem::{Problem, ProblemKind};
+use antiphon_net::problem::{Problem, ProblemKind};
 
 /// How many publications of a client may wait for the store.
 const UNANSWERED_MAX: usize = 10_000;

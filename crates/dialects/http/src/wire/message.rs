@@ -62,6 +62,7 @@ pub(crate) fn write_payload(payload: &Payload, out: &mut Vec<u8>) {
             json::write_base64(bytes, out);
             out.extend_from_slice(b",\"encoding\":\"base64\"");
         }
+        Payload::Arguments(arguments) => json::write_line(arguments.to_json().as_bytes(), out),
     }
 }
 
@@ -73,7 +74,7 @@ pub(crate) fn write_digits(number: u64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::publication;
+    use crate::testing::{arguments, publication};
     use antiphon_model::{Identity, IdentityKind, RawJson};
     use std::sync::Arc;
 
@@ -109,6 +110,14 @@ mod tests {
                 r#"{"position":"18","channel":"r\"1","system":true,"consumer":true,"kind":"signal","name":"a\nb","#,
                 r#""payload":"AP8=","encoding":"base64","meta":[1,2],"publisher":"Zoë","expects_replies":true}"#
             )
+        );
+    }
+
+    #[test]
+    fn arguments_are_an_array() {
+        assert_eq!(
+            written(&publication(1, "a", arguments("x\ny", vec![0, 255]))),
+            r#"{"position":"1","channel":"a","name":"message","payload":[  "x\ny",  "AP8="]}"#
         );
     }
 

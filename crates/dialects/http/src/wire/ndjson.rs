@@ -113,6 +113,10 @@ mod tests {
                     }
                     Payload::Text(text) => prop_assert_eq!(message["payload"].as_str().unwrap().as_bytes(), text),
                     Payload::Binary(_) => prop_assert_eq!(&message["encoding"], "base64"),
+                    Payload::Arguments(arguments) => prop_assert_eq!(
+                        &message["payload"],
+                        &serde_json::from_slice::<Value>(arguments.to_json().as_bytes()).unwrap()
+                    ),
                 }
             }
         }

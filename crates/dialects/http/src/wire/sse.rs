@@ -47,6 +47,9 @@ pub(crate) fn write_event(publication: &Publication, data: Data, out: &mut Vec<u
             json::write_base64(bytes, &mut string);
             write_data_line(out, |out| out.extend_from_slice(&string[1..string.len() - 1]));
         }
+        Payload::Arguments(arguments) => {
+            write_data_line(out, |out| json::write_line(arguments.to_json().as_bytes(), out));
+        }
     }
     out.push(b'\n');
 }
@@ -228,6 +231,10 @@ mod tests {
                     prop_assert_eq!(data, &text);
                 }
                 Payload::Binary(bytes) => prop_assert_eq!(&STANDARD.decode(data).unwrap(), bytes),
+                Payload::Arguments(arguments) => prop_assert_eq!(
+                    serde_json::from_str::<serde_json::Value>(data).unwrap(),
+                    serde_json::from_slice::<serde_json::Value>(arguments.to_json().as_bytes()).unwrap()
+                ),
             }
         }
 

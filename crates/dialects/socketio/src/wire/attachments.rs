@@ -1,9 +1,9 @@
+use antiphon_model::Placeholder;
 use bytes::Bytes;
 
 use super::error::DecodeError;
 use super::limits::Limits;
 use super::packet::{Packet, Version};
-use super::placeholders;
 
 /// A packet with all of its attachments. In its JSON, placeholders stand where attachments belong: each has exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Message {
         if self.attachments.is_empty() {
             return Some(json.as_bytes().clone());
         }
-        let found = placeholders::find(json, self.attachments.len()).unwrap_or_default();
+        let found = Placeholder::find(json, self.attachments.len()).unwrap_or_default();
         let (bytes, mut out, mut at) = (json.as_bytes(), Vec::with_capacity(json.as_bytes().len()), 0);
         for placeholder in found {
             out.extend_from_slice(&bytes[at..placeholder.range.start]);
@@ -73,7 +73,7 @@ impl Decoder {
         let packet = Packet::decode(text, self.version, &self.limits)?;
         let due = packet.attachments();
         if let Some(json) = packet.json().filter(|_| packet.is_binary()) {
-            placeholders::find(json, due)?;
+            Placeholder::find(json, due)?;
         }
         let message = Message { packet, attachments: Vec::with_capacity(due) };
         if due == 0 {

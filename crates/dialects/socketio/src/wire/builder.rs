@@ -1,9 +1,8 @@
-use antiphon_model::{Payload, RawJson};
+use antiphon_model::{self as model, Payload, Placeholder, RawJson};
 use bytes::Bytes;
 
 use super::data::{Arguments, EventData, RESERVED_EVENTS};
 use super::error::EncodeError;
-use super::placeholders;
 
 /// Builds the payload of an event or an acknowledgement out of arguments, taking attachments out as it goes. JSON is copied,
 /// never parsed into a tree.
@@ -35,20 +34,21 @@ impl DataBuilder {
         DataBuilder::default()
     }
 
-    /// Adds a publication's payload as one argument: JSON as it is, text as a string, bytes as an attachment.
+    /// Adds a publication's payload: JSON as it is, text as a string, bytes as an attachment; arguments one by one.
     #[must_use]
     pub fn payload(self, payload: &Payload) -> DataBuilder {
         match payload {
             Payload::Json(json) => self.json(json),
             Payload::Text(text) => self.text(&String::from_utf8_lossy(text)),
             Payload::Binary(bytes) => self.binary(bytes.clone()),
+            Payload::Arguments(arguments) => self.spread(arguments),
         }
     }
 
     /// Adds an argument that is JSON.
     #[must_use]
     pub fn json(mut self, json: &RawJson) -> DataBuilder {
-        self.suspicious |= placeholders::find(json, 0).is_err();
+        self.suspicious |= Placeholder::find(json, 0).is_err();
         self.separate();
         self.out.extend_from_slice(json.as_str().trim_ascii().as_bytes());
         self
@@ -65,8 +65,31 @@ impl DataBuilder {
     #[must_use]
     pub fn binary(mut self, bytes: Bytes) -> DataBuilder {
         self.separate();
-        placeholders::write(&mut self.out, self.attachments.len());
+        Placeholder::write(self.attachments.len(), &mut self.out);
         self.attachments.push(bytes);
+        self
+    }
+
+    /// Adds several arguments, with their attachments.
+    #[must_use]
+    pub fn spread(mut self, arguments: &model::Arguments) -> DataBuilder {
+        let (text, attached) = (arguments.json().as_str(), self.attachments.len());
+        if arguments.attachments().is_empty() {
+            self.suspicious |= Placeholder::find(arguments.json(), 0).is_err();
+        }
+        let (Some(start), Some(end)) = (text.find('['), text.rfind(']')) else { return self };
+        let mut at = start + 1;
+        if text[at..end].trim_ascii().is_empty() {
+            return self;
+        }
+        self.separate();
+        for placeholder in arguments.placeholders() {
+            self.out.extend_from_slice(&text.as_bytes()[at..placeholder.range.start]);
+            Placeholder::write(attached + placeholder.number, &mut self.out);
+            at = placeholder.range.end;
+        }
+        self.out.extend_from_slice(&text.as_bytes()[at..end]);
+        self.attachments.extend_from_slice(arguments.attachments());
         self
     }
 
@@ -129,6 +152,24 @@ mod tests {
         assert_eq!(attachments, [Bytes::from_static(b"\x00")]);
         let (none, _) = DataBuilder::acknowledgement().into_arguments().unwrap();
         assert_eq!(none.json().as_str(), "[]");
+    }
+
+    #[test]
+    fn arguments_are_spread_and_their_attachments_counted_on() {
+        let json = r#" [ 1, {"num":0,"_placeholder":true} ,{"_placeholder":true,"num":1}] "#;
+        let json = RawJson::new(Bytes::from_static(json.as_bytes())).unwrap();
+        let two = model::Arguments::new(json, vec!["b".into(), "c".into()]).unwrap();
+        let none = model::Arguments::new(RawJson::from_serializer("[ ]"), Vec::new()).unwrap();
+        let data = DataBuilder::event("e").unwrap().binary("a".into()).spread(&two).spread(&none).text("z");
+        let (data, attachments) = data.into_event().unwrap();
+        assert_eq!(attachments, ["a", "b", "c"]);
+        let numbers: Vec<_> =
+            Placeholder::find(data.json(), 3).unwrap().iter().map(|one| one.number).collect();
+        assert_eq!((numbers, data.arguments().len()), (vec![0, 1, 2], 5));
+        let lookalike = RawJson::from_serializer(r#"[{"_placeholder":true,"num":0}]"#);
+        let lookalike = model::Arguments::new(lookalike, Vec::new()).unwrap();
+        let data = DataBuilder::event("e").unwrap().spread(&lookalike).binary("a".into());
+        assert_eq!(data.into_event(), Err(EncodeError::PlaceholderInData));
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use antiphon_model::RawJson;
@@ -15,7 +16,8 @@ pub const RESERVED_EVENTS: &[&str] =
 /// An event's payload: a JSON array that begins with the event's name. Kept as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventData {
-    name: Box<str>,
+    /// UTF-8, and mostly a part of the JSON.
+    name: Bytes,
     json: RawJson,
 }
 
@@ -26,21 +28,31 @@ impl EventData {
     /// It is no JSON array, begins with neither a string nor an integer, has a reserved name, or nests too deep.
     pub fn parse(text: Bytes) -> Result<EventData, DecodeError> {
         let EventShape(name) = parse_array(&text)?;
-        if RESERVED_EVENTS.contains(&name.as_str()) {
+        if RESERVED_EVENTS.contains(&&*name) {
             return Err(DecodeError::ReservedEvent);
         }
-        Ok(EventData { name: name.into(), json: shallow(text)? })
+        let name = match name {
+            Cow::Borrowed(name) => text.slice_ref(name.as_bytes()),
+            Cow::Owned(name) => name.into(),
+        };
+        Ok(EventData { name, json: shallow(text)? })
     }
 
     /// Trusts that `json` is an array that begins with `name`, and that the name is not reserved.
     pub(crate) fn from_serializer(name: String, json: RawJson) -> EventData {
-        debug_assert!(parse_array::<EventShape>(json.as_bytes()).is_ok_and(|shape| shape.0 == name));
+        debug_assert!(parse_array::<EventShape<'_>>(json.as_bytes()).is_ok_and(|shape| shape.0 == name));
         EventData { name: name.into(), json }
     }
 
     /// The event's name. An integer for a name is its digits, as it is for JavaScript.
     pub fn name(&self) -> &str {
-        &self.name
+        // Checked on construction. An empty name would break its readers less than a panic.
+        std::str::from_utf8(&self.name).unwrap_or_default()
+    }
+
+    /// The event's name as shared bytes.
+    pub(crate) fn into_name(self) -> Bytes {
+        self.name
     }
 
     /// The whole array, name included.
@@ -138,19 +150,19 @@ impl<'de> Deserialize<'de> for ArrayShape {
 }
 
 /// The name that an array begins with.
-struct EventShape(String);
+struct EventShape<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for EventShape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<EventShape, D::Error> {
+impl<'de> Deserialize<'de> for EventShape<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<EventShape<'de>, D::Error> {
         struct Array;
         impl<'de> Visitor<'de> for Array {
-            type Value = EventShape;
+            type Value = EventShape<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an array that begins with a name")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<EventShape, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<EventShape<'de>, A::Error> {
                 let Some(Name(name)) = elements.next_element()? else {
                     return Err(de::Error::invalid_length(0, &self));
                 };
@@ -162,28 +174,32 @@ impl<'de> Deserialize<'de> for EventShape {
     }
 }
 
-struct Name(String);
+struct Name<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name<'de>, D::Error> {
         struct StringOrInteger;
-        impl Visitor<'_> for StringOrInteger {
-            type Value = Name;
+        impl<'de> Visitor<'de> for StringOrInteger {
+            type Value = Name<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string or an integer")
             }
 
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
-                Ok(Name(name.to_owned()))
+            fn visit_borrowed_str<E: de::Error>(self, name: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(name)))
             }
 
-            fn visit_u64<E: de::Error>(self, name: u64) -> Result<Name, E> {
-                Ok(Name(name.to_string()))
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
             }
 
-            fn visit_i64<E: de::Error>(self, name: i64) -> Result<Name, E> {
-                Ok(Name(name.to_string()))
+            fn visit_u64<E: de::Error>(self, name: u64) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(name.to_string())))
+            }
+
+            fn visit_i64<E: de::Error>(self, name: i64) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(name.to_string())))
             }
         }
         deserializer.deserialize_any(StringOrInteger)

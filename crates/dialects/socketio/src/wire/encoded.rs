@@ -56,7 +56,7 @@ impl RoomEvent {
     /// The event in the form of the MessagePack parser: one binary message. `offset` is as in [`RoomEvent::encode`].
     ///
     /// # Errors
-    /// MessagePack has no form for it.
+    /// An attachment's placeholder is not where it should be.
     pub fn encode_msgpack(&self, offset: Option<Position>) -> Result<Bytes, EncodeError> {
         let data = match self.offset(offset) {
             None => self.data.clone(),

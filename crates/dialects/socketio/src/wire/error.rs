@@ -1,4 +1,4 @@
-use antiphon_model::JSON_DEPTH_MAX;
+use antiphon_model::{InvalidPlaceholders, JSON_DEPTH_MAX};
 
 /// What came is not a packet that is taken. The connection is to be closed: what follows cannot be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +80,16 @@ pub enum DecodeError {
     UnsupportedMsgpack,
 }
 
+impl From<InvalidPlaceholders> for DecodeError {
+    fn from(error: InvalidPlaceholders) -> DecodeError {
+        match error {
+            InvalidPlaceholders::Illegal => DecodeError::IllegalPlaceholder,
+            InvalidPlaceholders::Duplicate => DecodeError::DuplicatePlaceholder,
+            InvalidPlaceholders::Missing => DecodeError::MissingPlaceholder,
+        }
+    }
+}
+
 /// What was to be encoded cannot be: our own caller's mistake, or a publication that Socket.IO has no form for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
@@ -89,7 +99,4 @@ pub enum EncodeError {
     /// JSON that goes with attachments has an object that clients would take for a placeholder.
     #[error("JSON that goes with attachments has something like a placeholder in it")]
     PlaceholderInData,
-    /// A string has half of a surrogate pair, for which MessagePack has no form.
-    #[error("a string has an unpaired surrogate")]
-    UnpairedSurrogate,
 }

@@ -7,6 +7,7 @@ mod extension;
 mod read;
 mod write;
 
+use antiphon_model::Placeholder;
 use bytes::Bytes;
 
 use super::attachments::Message;
@@ -14,8 +15,8 @@ use super::error::{DecodeError, EncodeError};
 use super::limits::Limits;
 use super::namespace::Namespace;
 use super::packet::{Kind, Packet, Parts, Version, ack_id, split_query};
-use super::placeholders;
 use read::{Reader, Value};
+pub(crate) use write::{Event, event};
 
 /// Reads one packet. Members other than the four are skipped: clients write what their library keeps with a packet.
 ///
@@ -55,15 +56,15 @@ pub fn decode(bytes: &Bytes, version: Version, limits: &Limits) -> Result<Messag
     let body = Parts { version, kind, attachments: count, query, ack, payload }.assemble()?;
     let packet = Packet { namespace: if namespace.is_root() { Namespace::root() } else { namespace }, body };
     if let Some(json) = packet.json().filter(|_| packet.is_binary()) {
-        placeholders::find(json, count)?;
+        Placeholder::find(json, count)?;
     }
     Ok(Message { packet, attachments })
 }
 
-/// Writes one packet, as clients of version 5 expect it.
+/// Writes one packet, as clients of version 5 expect it. Half of a surrogate pair, for which UTF-8 has no form, becomes U+FFFD.
 ///
 /// # Errors
-/// A string has an unpaired surrogate, or an attachment's placeholder is not where [`Message`] says that it is.
+/// An attachment's placeholder is not where [`Message`] says that it is.
 pub fn encode(message: &Message) -> Result<Bytes, EncodeError> {
     write::packet(message).map(Bytes::from)
 }

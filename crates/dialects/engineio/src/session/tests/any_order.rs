@@ -15,14 +15,16 @@ enum Input {
     Socket,
     Frame(u64, String),
     SocketLost(u64),
-    Blocked(u64, bool),
+    SocketFault(u64),
     Send,
-    Close(bool),
+    Overflow,
+    Close(CloseMode),
     Wait(u64),
 }
 
 fn input() -> impl Strategy<Value = Input> {
     let wire = || prop_oneof![4 => "2probe", 4 => "5", 2 => "4a", 1 => "3", 1 => "2", 1 => "6", 1 => "1:2", 1 => "3:4hi", 1 => "1", 1 => ".{0,6}"];
+    let mode = prop_oneof![4 => Just(CloseMode::Orderly), 1 => Just(CloseMode::Discard), 1 => Just(CloseMode::ShutDown)];
     prop_oneof![
         6 => Just(Input::Poll),
         4 => wire().prop_map(Input::Post),
@@ -31,9 +33,10 @@ fn input() -> impl Strategy<Value = Input> {
         4 => Just(Input::Socket),
         8 => (0_u64..4, wire()).prop_map(|(which, text)| Input::Frame(which, text)),
         1 => (0_u64..4).prop_map(Input::SocketLost),
-        1 => (0_u64..4, any::<bool>()).prop_map(|(which, blocked)| Input::Blocked(which, blocked)),
+        1 => (0_u64..20).prop_map(Input::SocketFault),
         8 => Just(Input::Send),
-        1 => any::<bool>().prop_map(Input::Close),
+        1 => (0_u64..20).prop_map(|at| if at == 0 { Input::Overflow } else { Input::Send }),
+        1 => mode.prop_map(Input::Close),
         4 => (0_u64..250).prop_map(Input::Wait),
     ]
 }
@@ -47,37 +50,29 @@ struct Seen {
 }
 
 impl Seen {
+    fn line(&mut self, line: &str) {
+        let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let mut may_follow_the_end = false;
+        if let Ok(request) = first.parse() {
+            assert!(self.waiting.remove(&request), "answered twice: {line}");
+            may_follow_the_end = !rest.starts_with("200");
+        } else if line.starts_with("closed") {
+            assert!(!self.is_closed, "closed twice");
+            assert!(self.waiting.is_empty(), "not answered: {:?}", self.waiting);
+            self.is_closed = true;
+            return;
+        }
+        may_follow_the_end |= rest.starts_with("close");
+        assert!(!self.is_closed || may_follow_the_end, "after the end: {line}");
+        self.numbers(rest);
+    }
+
     /// Messages are numbered, `<1>`, `<2>`, and so on, as they are sent.
     fn numbers(&mut self, wire: &str) {
         for number in wire.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
             self.arrived += 1;
             assert_eq!(number, self.arrived.to_string(), "out of order");
         }
-    }
-
-    fn output(&mut self, output: &Output) {
-        match output {
-            Output::Answer { request, answer } => {
-                assert!(self.waiting.remove(&request.0), "answered twice: {request:?}");
-                if answer.status() == 200 {
-                    self.numbers(std::str::from_utf8(&answer.clone().into_body()).unwrap());
-                }
-            }
-            Output::Frame { frame: Frame::Text(text), .. } => self.numbers(text),
-            Output::Closed(_) => {
-                assert!(!self.is_closed, "closed twice");
-                assert!(self.waiting.is_empty(), "not answered: {:?}", self.waiting);
-                self.is_closed = true;
-                return;
-            }
-            Output::Frame { .. } | Output::CloseSocket { .. } | Output::Message(_) | Output::Upgraded => {}
-        }
-        let may_follow = match output {
-            Output::Answer { answer, .. } => matches!(answer, Answer::Refused(_)),
-            Output::CloseSocket { .. } => true,
-            _ => false,
-        };
-        assert!(!self.is_closed || may_follow, "after the end: {output:?}");
     }
 }
 
@@ -93,13 +88,8 @@ proptest! {
         revision in crate::testing::revision(),
         on_socket: bool,
     ) {
-        let on = if on_socket {
-            OpenOn::Socket(SocketId(0))
-        } else {
-            OpenOn::Poll { request: RequestId(0), jsonp: None }
-        };
-        let settings = EngineSettings { send_buffer_bytes_max: 1000, ..settings() };
-        let mut session = opened(revision, on, settings);
+        let on = if on_socket { OpenOn::Socket(SocketId(0)) } else { OpenOn::Poll(RequestId(0)) };
+        let mut driven = opened(revision, on, settings());
         let mut seen = Seen::default();
         let (mut next, mut now) = (1, 0);
         let mut sockets = vec![SocketId(0)];
@@ -108,51 +98,50 @@ proptest! {
             match input {
                 Input::Poll => {
                     seen.waiting.insert(next);
-                    session.handle_poll(RequestId(next), None, at(now));
+                    driven.poll(next, now);
                 }
                 Input::Post(body) => {
                     seen.waiting.insert(next);
-                    post(&mut session, next, &body, now);
+                    driven.post(next, &body, now);
                 }
                 Input::PostHead => {
                     seen.waiting.insert(next);
-                    session.handle_post(RequestId(next), at(now));
+                    driven.post_head(next, now);
                 }
                 Input::Lost(request) => {
                     if seen.waiting.remove(&request) {
-                        session.handle_request_lost(RequestId(request), at(now));
+                        driven.lost(request, now);
                     }
                 }
                 Input::Socket => {
                     sockets.push(SocketId(next));
-                    session.handle_websocket(SocketId(next), BinarySupport::Native, at(now));
+                    driven.websocket(SocketId(next), now);
                 }
-                Input::Frame(which, text) => frame(&mut session, recent(&sockets, which), &text, now),
-                Input::SocketLost(which) => session.handle_socket_lost(recent(&sockets, which)),
-                Input::Blocked(which, blocked) => {
-                    let writability = if blocked { Writability::Blocked } else { Writability::Writable };
-                    session.handle_writability(recent(&sockets, which), writability);
+                Input::Frame(which, text) => driven.frame(recent(&sockets, which), &text, now),
+                Input::SocketLost(which) => driven.session.handle_socket_lost(recent(&sockets, which)),
+                Input::SocketFault(which) if which < 2 => {
+                    let fault = TransportFault::SocketViolation;
+                    driven.session.handle_socket_fault(recent(&sockets, which), fault);
                 }
-                Input::Send => {
-                    let text = format!("<{}>", seen.sent + 1);
-                    if session.handle_send(Data::Text(text.into()), Delivery::Reliable).is_ok() {
-                        seen.sent += 1;
-                    }
+                Input::SocketFault(_) => {}
+                Input::Send if driven.session.is_open() => {
+                    seen.sent += 1;
+                    let text = format!("<{}>", seen.sent);
+                    driven.send(&text);
                 }
-                Input::Close(orderly) => {
-                    let mode = if orderly { CloseMode::Orderly } else { CloseMode::Discard };
-                    session.handle_close(mode, at(now));
-                }
+                Input::Send => {}
+                Input::Overflow => driven.session.handle_overflow(),
+                Input::Close(mode) => driven.close(mode, now),
                 Input::Wait(millis) => {
                     now += millis;
-                    session.handle_timeout(at(now));
+                    driven.timeout(now);
                 }
             }
-            while let Some(output) = session.poll_output() {
-                seen.output(&output);
+            for line in driven.drain() {
+                seen.line(&line);
             }
-            prop_assert!(session.buffered_bytes() <= 1000);
-            prop_assert_eq!(session.poll_timeout().is_none(), seen.is_closed);
+            prop_assert_eq!(driven.session.poll_timeout().is_none(), seen.is_closed);
+            prop_assert_eq!(driven.session.transport().is_none(), seen.is_closed);
         }
     }
 }

@@ -10,7 +10,7 @@ use antiphon_node::Receipt;
 use super::Id;
 use crate::routes::broadcast::write_reply;
 use crate::routes::presence::write_members;
-use crate::wire::problem::Problem;
+use antiphon_net::problem::Problem;
 use crate::wire::{json, message, ndjson};
 
 /// `{"type":"open",…}`: the first message of all.

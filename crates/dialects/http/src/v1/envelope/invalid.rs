@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::wire::problem::{Problem, ProblemKind};
+use antiphon_net::problem::{Problem, ProblemKind};
 
 use super::Id;
 

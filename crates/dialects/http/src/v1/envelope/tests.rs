@@ -35,7 +35,7 @@ fn a_publish_with_everything() {
     assert_eq!(envelope.id, Some(Id::Text("k-1".into())));
     let Request::Publish { draft, echo } = envelope.request else { panic!() };
     assert_eq!(draft.channel.to_string(), "room (system) (consumer)");
-    assert_eq!(draft.payload.as_bytes(), r#"{"a" : [1,"\u00fc"]}"#);
+    assert_eq!(*draft.payload.to_bytes(), *br#"{"a" : [1,"\u00fc"]}"#);
     assert_eq!(draft.meta.unwrap().as_str(), r#"{"m":1}"#);
     assert_eq!((draft.name.as_deref(), draft.idempotency_key.as_deref()), (Some("n"), Some("k")));
     assert_eq!((draft.kind, draft.storing, echo), (Kind::Signal, Storing::Never, Echo::No));
@@ -47,7 +47,7 @@ fn a_publish_with_next_to_nothing() {
     let envelope = decode(r#"{"type":"publish","channel":"room","payload":null}"#).unwrap();
     assert_eq!(envelope.id, None);
     let Request::Publish { draft, echo } = envelope.request else { panic!() };
-    assert_eq!((draft.payload.as_bytes().as_ref(), echo), (&b"null"[..], Echo::Yes));
+    assert_eq!((&*draft.payload.to_bytes(), echo), (&b"null"[..], Echo::Yes));
     assert_eq!(
         (draft.name, draft.meta, draft.kind, draft.storing),
         (None, None, Kind::Message, Storing::ByRule)
@@ -104,7 +104,7 @@ fn the_other_requests() {
     else {
         panic!()
     };
-    assert_eq!((to, payload.as_bytes().as_ref()), (Position(17), &b"[]"[..]));
+    assert_eq!((to, &*payload.to_bytes()), (Position(17), &b"[]"[..]));
     let Ordered::History { since, limit, .. } = ordered(r#"{"type":"history","id":1,"channel":"room"}"#)
     else {
         panic!()
@@ -275,7 +275,7 @@ fn depth_does_no_harm_where_it_is_ignored() {
     let flat = format!(r#"[{}"[[[[\"[[[["]"#, "{},".repeat(1000));
     let text = format!(r#"{{"type":"publish","channel":"a","payload":{flat}}}"#);
     let Request::Publish { draft, .. } = request(&text) else { panic!() };
-    assert_eq!(draft.payload.as_bytes(), flat.as_bytes());
+    assert_eq!(*draft.payload.to_bytes(), *flat.as_bytes());
     let level_128 = format!("{}{}", "[".repeat(128), "]".repeat(128));
     request(&format!(r#"{{"type":"publish","channel":"a","payload":{level_128}}}"#));
 }
@@ -297,7 +297,7 @@ fn the_channel_named_last_is_shared() {
 #[test]
 fn a_problem_names_the_member() {
     let malformed = decode(r#"{"type":"subscribe","channels":[{"channel":"a","since":5}]}"#).unwrap_err();
-    let problem = String::from_utf8(crate::wire::problem::Problem::from(&malformed).to_json()).unwrap();
+    let problem = String::from_utf8(antiphon_net::problem::Problem::from(&malformed).to_json()).unwrap();
     assert!(problem.contains(r#""status":400"#), "{problem}");
     assert!(problem.contains(r#""parameter":"channels[0].since""#), "{problem}");
 }
@@ -357,7 +357,7 @@ proptest! {
     fn a_payload_is_kept_byte_for_byte(payload in any_json(), meta in any_json()) {
         let text = format!(r#"{{"type":"publish","channel":"a","payload": {payload} ,"meta":{meta}}}"#);
         let Request::Publish { draft, .. } = request(&text) else { panic!() };
-        prop_assert_eq!(draft.payload.as_bytes(), payload.as_bytes());
+        prop_assert_eq!(draft.payload.to_bytes(), payload.as_bytes());
         match draft.meta {
             None => prop_assert_eq!(&*meta, "null"),
             Some(kept) => prop_assert_eq!(kept.as_bytes(), meta.as_bytes()),

@@ -1,11 +1,10 @@
-use antiphon_model::JSON_DEPTH_MAX;
+use antiphon_model::{JSON_DEPTH_MAX, Placeholder};
 use bytes::Bytes;
 use rmp::Marker;
 
 use super::extension::{Extension, write_date};
 use crate::wire::error::DecodeError;
 use crate::wire::limits::Limits;
-use crate::wire::placeholders;
 
 /// The head of a value; the elements of an array and the members of a map follow it.
 pub(super) enum Value {
@@ -127,7 +126,7 @@ impl<'a> Reader<'a> {
                 if self.attachments.len() >= self.limits.attachments_max {
                     return Err(DecodeError::TooManyAttachments);
                 }
-                placeholders::write(out, self.attachments.len());
+                Placeholder::write(self.attachments.len(), out);
                 self.attachments.push(bytes);
             }
             Value::Array(count) => {

@@ -116,11 +116,15 @@ fn json_becomes_msgpack_and_back() {
 }
 
 #[test]
-fn what_msgpack_has_no_form_for_is_an_error() {
-    let json = RawJson::new(Bytes::from_static(br#""\ud800""#)).unwrap();
+fn halves_of_surrogate_pairs_are_replaced() {
+    let json = br#"["\ud800",{"\udc00\\\n":"\ud83d\ude00\ud83d\u00e9\\ud800"}]"#;
+    let json = RawJson::new(Bytes::from_static(json)).unwrap();
     let (data, attachments) = DataBuilder::event("a").unwrap().json(&json).into_event().unwrap();
     let packet = Packet { namespace: Namespace::root(), body: Body::Event { ack: None, data } };
-    assert_eq!(encode(&Message { packet, attachments }), Err(EncodeError::UnpairedSurrogate));
+    let back = decode_v5(&encode(&Message { packet, attachments }).unwrap()).unwrap();
+    let expected = r#"["a",["\ufffd",{"\ufffd\\\n":"😀\ufffdé\\ud800"}]]"#;
+    let parsed = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+    assert_eq!(parsed(back.packet.json().unwrap().as_str()), parsed(expected));
 }
 
 /// What `socket.io-msgpack-parser` 3.0.2 writes for an event with arguments of every kind.
@@ -146,7 +150,7 @@ fn what_clients_write_is_read() {
 
 #[test]
 fn packets_are_written_compactly() {
-    let data = crate::Arguments::parse(Bytes::from_static(b"[]")).unwrap();
+    let data = crate::AckData::parse(Bytes::from_static(b"[]")).unwrap();
     let body = Body::Ack { ack: AckId::new(7).unwrap(), data };
     let message = Message { packet: Packet { namespace: Namespace::root(), body }, attachments: Vec::new() };
     assert_eq!(encode(&message).unwrap(), &b"\x84\xa4type\x03\xa3nsp\xa1/\xa4data\x90\xa2id\x07"[..]);

@@ -1,14 +1,15 @@
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use antiphon_model::RawJson;
+use antiphon_model::{
+    JsonToken as Token, JsonTokens as Tokens, Payload, Placeholder, RawJson, unescape_json as unescape,
+};
 use bytes::Bytes;
 use rmp::encode;
 
 use crate::wire::attachments::Message;
 use crate::wire::error::EncodeError;
-use crate::wire::packet::Kind;
-use crate::wire::placeholders::{self, Placeholder};
-use crate::wire::tokens::{Token, Tokens, unescape};
+use crate::wire::packet::{AckId, Kind};
 
 /// A vector takes everything.
 const TAKES_ALL: &str = "a vector takes all that is written to it";
@@ -33,11 +34,11 @@ pub(super) fn packet(message: &Message) -> Result<Vec<u8>, EncodeError> {
     if let Some(json) = json {
         string(&mut out, "data");
         let found = match packet.is_binary() {
-            true => placeholders::find(json, message.attachments.len())
+            true => Placeholder::find(json, message.attachments.len())
                 .map_err(|_| EncodeError::PlaceholderInData)?,
             false => Vec::new(),
         };
-        value(&mut out, json, &found, &message.attachments)?;
+        value(&mut out, json, &found, &message.attachments, Outermost::Written);
     }
     if let Some(ack) = ack {
         string(&mut out, "id");
@@ -46,13 +47,70 @@ pub(super) fn packet(message: &Message) -> Result<Vec<u8>, EncodeError> {
     Ok(out)
 }
 
+/// What an event to the listeners of a channel is made of.
+pub(crate) struct Event<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) ack: Option<AckId>,
+    /// The event's name, and strings that come before the payload.
+    pub(crate) names: &'a [&'a str],
+    pub(crate) payload: &'a Payload,
+    /// A string that comes after it.
+    pub(crate) last: Option<&'a str>,
+}
+
+/// Writes the packet of an event, straight from the payload that is published.
+pub(crate) fn event(out: &mut Vec<u8>, event: &Event<'_>) {
+    encode::write_map_len(out, 3 + u32::from(event.ack.is_some())).expect(TAKES_ALL);
+    string(out, "type");
+    encode::write_uint(out, u64::from(Kind::Event.digit() - b'0')).expect(TAKES_ALL);
+    string(out, "nsp");
+    string(out, event.namespace);
+    string(out, "data");
+    data(out, event);
+    if let Some(ack) = event.ack {
+        string(out, "id");
+        encode::write_uint(out, ack.value()).expect(TAKES_ALL);
+    }
+}
+
+fn data(out: &mut Vec<u8>, event: &Event<'_>) {
+    let values = match event.payload {
+        Payload::Arguments(arguments) => element_counts(arguments.json().as_str()).pop_front().unwrap_or(0),
+        Payload::Json(_) | Payload::Text(_) | Payload::Binary(_) => 1,
+    };
+    let count = event.names.len() as u32 + values + u32::from(event.last.is_some());
+    encode::write_array_len(out, count).expect(TAKES_ALL);
+    event.names.iter().for_each(|name| string(out, name));
+    match event.payload {
+        Payload::Json(json) => value(out, json, &[], &[], Outermost::Written),
+        Payload::Text(text) => string(out, &String::from_utf8_lossy(text)),
+        Payload::Binary(bytes) => encode::write_bin(out, bytes).expect(TAKES_ALL),
+        Payload::Arguments(arguments) => {
+            let (held, attachments) = (arguments.placeholders(), arguments.attachments());
+            value(out, arguments.json(), held, attachments, Outermost::LeftOut);
+        }
+    }
+    if let Some(last) = event.last {
+        string(out, last);
+    }
+}
+
+/// Whether the head of the outermost array is written, or was by others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outermost {
+    Written,
+    LeftOut,
+}
+
 /// Writes JSON as MessagePack, with the attachments in the places that are held for them.
 fn value(
     out: &mut Vec<u8>,
     json: &RawJson,
     held: &[Placeholder],
     attachments: &[Bytes],
-) -> Result<(), EncodeError> {
+    outermost: Outermost,
+) {
+    let mut left_out = outermost == Outermost::LeftOut;
     let mut counts = element_counts(json.as_str());
     let mut held = held.iter().peekable();
     let mut skipped_until = 0;
@@ -62,7 +120,7 @@ fn value(
             Token::OpenArray | Token::OpenObject => counts.pop_front().unwrap_or(0),
             _ => 0,
         };
-        if range.start < skipped_until {
+        if range.start < skipped_until || std::mem::take(&mut left_out) {
             continue;
         }
         if let Some(placeholder) = held.next_if(|placeholder| placeholder.range.start == range.start) {
@@ -79,12 +137,37 @@ fn value(
             }
             Token::Close => {}
             Token::Key(text) | Token::String(text) => {
-                string(out, &unescape(text).ok_or(EncodeError::UnpairedSurrogate)?);
+                string(out, &unescape(text).unwrap_or_else(|| Cow::Owned(without_halves(text))));
             }
             Token::Scalar(text) => scalar(out, text),
         }
     }
-    Ok(())
+}
+
+/// What a string says that has halves of surrogate pairs, which JavaScript allows and UTF-8 does not: they become U+FFFD.
+fn without_halves(string: &str) -> String {
+    let unit = |at: usize| {
+        let digits = string.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (mut whole, mut at) = (String::with_capacity(string.len()), 0);
+    while let Some(escape) = string[at..].find('\\').map(|offset| at + offset) {
+        whole.push_str(&string[at..escape]);
+        let length = match (unit(escape), unit(escape + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                whole.push('\u{FFFD}');
+                at = escape + 6;
+                continue;
+            }
+            (Some(_), _) => 6,
+            (None, _) => 2,
+        };
+        at = string.ceil_char_boundary((escape + length).min(string.len()));
+        whole.push_str(&string[escape..at]);
+    }
+    whole.push_str(&string[at..]);
+    serde_json::from_str(&whole).unwrap_or_default()
 }
 
 /// How many elements or members each array and object has, in the order in which they open.

@@ -8,6 +8,13 @@ impl Packet {
     ///
     /// What `version` has no place for is left out: version 4 the payload of a CONNECT, version 5 its query.
     pub fn encode(&self, version: Version) -> Bytes {
+        let mut out = Vec::new();
+        self.encode_into(version, &mut out);
+        out.into()
+    }
+
+    /// As [`Packet::encode`], behind what is there.
+    pub(crate) fn encode_into(&self, version: Version, out: &mut Vec<u8>) {
         let query = match (&self.body, version) {
             (Body::Connect { query, .. }, Version::V4) => query.as_deref(),
             _ => None,
@@ -23,9 +30,8 @@ impl Packet {
             query,
             ack: self.ack(),
         };
-        let mut out = header.begin(payload.len());
+        header.write(payload.len(), out);
         out.extend_from_slice(payload);
-        out.into()
     }
 }
 
@@ -41,11 +47,18 @@ pub(crate) struct Header<'a> {
 impl Header<'_> {
     /// A text that begins with the header and has room for so many bytes more.
     pub(crate) fn begin(&self, room: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(room, &mut out);
+        out
+    }
+
+    /// Appends the header, and has room for so many bytes more.
+    fn write(&self, room: usize, out: &mut Vec<u8>) {
         /// Type, number of attachments, dash, question mark, comma and id.
         const MARKS: usize = 48;
         let namespace = self.namespace.as_str();
         let query = self.query.map_or(0, str::len);
-        let mut out = Vec::with_capacity(MARKS + namespace.len() + query + room);
+        out.reserve(MARKS + namespace.len() + query + room);
         out.push(self.kind.digit());
         if self.kind.is_binary() {
             out.extend_from_slice(self.attachments.to_string().as_bytes());
@@ -62,6 +75,5 @@ impl Header<'_> {
         if let Some(ack) = self.ack {
             out.extend_from_slice(ack.to_string().as_bytes());
         }
-        out
     }
 }

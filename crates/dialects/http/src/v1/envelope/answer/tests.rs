@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::publication;
-use crate::wire::problem::ProblemKind;
+use antiphon_net::problem::ProblemKind;
 use antiphon_model::{ChannelFlags, ChannelId, Identity, IdentityKind, Payload, RawJson};
 
 const ID: Id = Id::Number(3);

@@ -1,0 +1,10 @@
+//! The library as programs use it: handlers with typed arguments, alone and mounted, driven by bare WebSockets and HTTP.
+
+mod client;
+mod connections;
+mod events;
+mod failures;
+mod lone;
+mod mounted;
+mod rooms;
+mod server;

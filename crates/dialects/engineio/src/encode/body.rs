@@ -1,0 +1,76 @@
+use bytes::Bytes;
+
+use super::{PollForm, SEPARATOR};
+use crate::packet::{Data, Packet, Revision};
+use crate::payload::{Body, BodyForm, Codec, PayloadError, PayloadLimits, V3Framing};
+
+/// What the answer to a poll may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Text or bytes.
+    Any,
+    /// Text, as JSONP needs it.
+    Text,
+}
+
+/// What was encoded here has no limit but that it is in memory.
+const NO_LIMITS: PayloadLimits = PayloadLimits { bytes_max: usize::MAX, packets_max: usize::MAX };
+
+/// Makes the body of an answer of all that waits in the form that is `codec`'s.
+pub(crate) fn body(codec: &Codec, mut waiting: Vec<u8>, wanted: Wanted) -> Body {
+    match codec.poll_form() {
+        PollForm::V4 => {
+            waiting.pop_if(|last| *last == SEPARATOR);
+            Body::Text(string(waiting))
+        }
+        PollForm::V3Text(_) => Body::Text(string(waiting)),
+        PollForm::V3Binary => {
+            if wanted == Wanted::Any && codec.v3_framing == V3Framing::Always {
+                return Body::Binary(waiting);
+            }
+            // Text as long as no packet is bytes.
+            match packets(codec, &Bytes::copy_from_slice(&waiting)) {
+                Ok(packets) if wanted == Wanted::Text || !packets.iter().any(is_binary) => {
+                    Body::Text(codec.encode_text(&packets))
+                }
+                _ => Body::Binary(waiting),
+            }
+        }
+    }
+}
+
+/// Reads what waits in the form that is `codec`'s, to encode it anew.
+///
+/// # Errors
+/// It was not encoded here.
+pub(crate) fn packets(codec: &Codec, waiting: &Bytes) -> Result<Vec<Packet>, PayloadError> {
+    match codec.poll_form() {
+        PollForm::V4 => {
+            let waiting = waiting.strip_suffix(&[SEPARATOR]).unwrap_or(waiting);
+            codec.decode(BodyForm::Text, Bytes::copy_from_slice(waiting), NO_LIMITS)
+        }
+        PollForm::V3Text(_) => codec.decode(BodyForm::Text, waiting.clone(), NO_LIMITS),
+        PollForm::V3Binary => codec.decode(BodyForm::Binary, waiting.clone(), NO_LIMITS),
+    }
+}
+
+fn is_binary(packet: &Packet) -> bool {
+    matches!(packet, Packet::Message(Data::Binary(_)))
+}
+
+fn string(utf8: Vec<u8>) -> String {
+    // Whoever encodes text encodes UTF-8; should it not be, the client gets what is nearest.
+    String::from_utf8(utf8).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+impl Codec {
+    /// The form in which packets wait for a poll.
+    pub fn poll_form(&self) -> PollForm {
+        use crate::packet::BinarySupport::{Base64, Native};
+        match (self.revision, self.binary) {
+            (Revision::V4, _) => PollForm::V4,
+            (Revision::V3, Native) => PollForm::V3Binary,
+            (Revision::V3, Base64) => PollForm::V3Text(self.v3_text),
+        }
+    }
+}

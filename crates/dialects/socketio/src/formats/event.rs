@@ -1,0 +1,94 @@
+use antiphon_engineio::{BinarySupport, Encoding, Revision, encode};
+use antiphon_model::{Payload, Position};
+use antiphon_net::{MessageKind, Messages};
+
+use crate::arguments::{attachments, write_string, write_values};
+use crate::wire::packet::AckId;
+use crate::{Parser, msgpack};
+
+/// The packet of an event, written from the payload that is published, without copies on the way.
+pub(crate) struct EventPacket<'a> {
+    /// As clients name it.
+    pub(crate) namespace: &'a str,
+    pub(crate) ack: Option<AckId>,
+    /// The event's name, and strings that come before the payload's arguments.
+    pub(crate) names: &'a [&'a str],
+    pub(crate) payload: &'a Payload,
+    /// An argument after all others.
+    pub(crate) offset: Option<Position>,
+}
+
+impl EventPacket<'_> {
+    /// Writes the messages that it is on a connection: one, and with the default parser one more for each attachment.
+    pub(crate) fn write(&self, encoding: Encoding, parser: Parser, messages: &mut Messages<'_>) {
+        if parser == Parser::Msgpack {
+            return self.write_packed(encoding, messages);
+        }
+        messages.message(MessageKind::Text, |out| encode::text_into(encoding, out, |out| self.text(out)));
+        for attachment in attachments(self.payload) {
+            messages.message(encoding.binary_kind(), |out| encode::binary_into(encoding, out, attachment));
+        }
+    }
+
+    fn write_packed(&self, encoding: Encoding, messages: &mut Messages<'_>) {
+        match encoding {
+            Encoding::WebSocket(revision, BinarySupport::Native) => {
+                messages.message(MessageKind::Binary, |out| {
+                    if revision == Revision::V3 {
+                        encode::binary_into(encoding, out, &[]);
+                    }
+                    self.packed(out);
+                });
+            }
+            _ => {
+                let mut packed = Vec::with_capacity(self.payload.len() + 64);
+                self.packed(&mut packed);
+                messages.message(encoding.binary_kind(), |out| encode::binary_into(encoding, out, &packed));
+            }
+        }
+    }
+
+    /// As the default parser reads it.
+    pub(crate) fn text(&self, out: &mut Vec<u8>) {
+        let mut digits = itoa::Buffer::new();
+        match attachments(self.payload).len() {
+            0 => out.push(b'2'),
+            count => {
+                out.push(b'5');
+                out.extend_from_slice(digits.format(count).as_bytes());
+                out.push(b'-');
+            }
+        }
+        if self.namespace != "/" {
+            out.extend_from_slice(self.namespace.as_bytes());
+            out.push(b',');
+        }
+        if let Some(ack) = self.ack {
+            out.extend_from_slice(digits.format(ack.value()).as_bytes());
+        }
+        let mut mark = b'[';
+        for name in self.names {
+            out.push(mark);
+            write_string(name, out);
+            mark = b',';
+        }
+        out.push(b',');
+        if !write_values(self.payload, out) {
+            out.pop();
+        }
+        if let Some(Position(offset)) = self.offset {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(digits.format(offset).as_bytes());
+            out.push(b'"');
+        }
+        out.push(b']');
+    }
+
+    /// As the MessagePack parser reads it.
+    pub(crate) fn packed(&self, out: &mut Vec<u8>) {
+        let mut digits = itoa::Buffer::new();
+        let offset = self.offset.map(|Position(offset)| digits.format(offset));
+        let EventPacket { namespace, ack, names, payload, .. } = *self;
+        msgpack::event(out, &msgpack::Event { namespace, ack, names, payload, last: offset });
+    }
+}
