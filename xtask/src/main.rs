@@ -1,4 +1,5 @@
-//! The one door to everything that is done with this repository: `cargo xtask test`, `tidy`, `docs`, `bench`, `fuzz`.
+//! The one door to everything that is done with this repository: `cargo xtask test`, `tidy`, `docs`, `bench`, `fuzz`,
+//! `suites`.
 //!
 //! It runs cargo and the suites under `tests/` and adds what no ready-made tool checks. It is not part of the server,
 //! and no crate depends on it.
@@ -9,6 +10,7 @@ mod docs;
 mod fuzz;
 mod python;
 mod steps;
+mod suites;
 mod test;
 mod tidy;
 mod tools;
@@ -40,6 +42,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Fuzz the decoders that peer bytes reach.
     Fuzz(fuzz::Arguments),
+    /// Run the official test suites of Engine.IO and Socket.IO, from a copy of the repository that they live in.
+    Suites(suites::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Task::Docs(arguments) => docs::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Suites(arguments) => suites::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

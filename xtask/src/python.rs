@@ -25,7 +25,10 @@ pub(crate) fn run_suite(workspace: &Workspace, name: &str, arguments: &[&str]) -
 }
 
 /// The Python of an environment below `target/` that has these requirements. One that is complete is used again.
-fn environment(workspace: &Workspace, name: &str, requirements: &Path) -> Outcome<PathBuf> {
+///
+/// # Errors
+/// There is no Python, or a requirement cannot be had.
+pub(crate) fn environment(workspace: &Workspace, name: &str, requirements: &Path) -> Outcome<PathBuf> {
     let mut hasher = DefaultHasher::new();
     fs::read(requirements)?.hash(&mut hasher);
     let directory = workspace.target().join("tools").join(format!("venv-{name}-{:016x}", hasher.finish()));

@@ -1,3 +1,5 @@
+use std::env::consts::EXE_SUFFIX;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -35,6 +37,7 @@ const STEPS: &[Step<Workspace>] = &[
     Step { name: "autobahn", what: "WebSocket conformance (Autobahn, quick set)", run: autobahn },
     Step { name: "openapi", what: "the binary answers as its OpenAPI document says", run: openapi },
     Step { name: "browser", what: "the demo chat works in Chromium", run: browser },
+    Step { name: "clients", what: "Socket.IO with the clients that people use", run: clients },
 ];
 
 /// Runs all steps, or those asked for, and gives a failure if one of them failed.
@@ -117,15 +120,31 @@ fn openapi(workspace: &Workspace) -> Outcome {
 
 fn browser(workspace: &Workspace) -> Outcome {
     let directory = workspace.root.join("tests/browser");
-    tools::need("node", "nodejs")?;
-    tools::need("npm", "npm")?;
+    install_packages(&directory)?;
     let chromium = tools::need("chromium", "chromium")?;
-    let install = if directory.join("package-lock.json").exists() { "ci" } else { "install" };
-    run_command(command("npm", &directory).args([install, "--no-audit", "--no-fund"]))?;
     run_command(
         command("npm", &directory)
             .arg("test")
             .env("ANTIPHON_BIN", workspace.binary()?)
             .env("CHROMIUM", chromium),
     )
+}
+
+fn clients(workspace: &Workspace) -> Outcome {
+    let directory = workspace.root.join("tests/clients");
+    install_packages(&directory)?;
+    let chromium = tools::need("chromium", "chromium")?;
+    let python = python::environment(workspace, "clients", &directory.join("python/requirements.txt"))?;
+    let conformance = workspace.example("conformance")?;
+    let server = workspace.binary()?.with_file_name(format!("antiphon-test-server{EXE_SUFFIX}"));
+    let mut node = command("node", &directory);
+    node.arg("run.mjs").arg("--server").arg(server).arg("--conformance").arg(conformance);
+    run_command(node.arg("--python").arg(python).arg("--chromium").arg(chromium))
+}
+
+fn install_packages(directory: &Path) -> Outcome {
+    tools::need("node", "nodejs")?;
+    tools::need("npm", "npm")?;
+    let install = if directory.join("package-lock.json").exists() { "ci" } else { "install" };
+    run_command(command("npm", directory).args([install, "--no-audit", "--no-fund"]))
 }

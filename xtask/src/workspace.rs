@@ -38,6 +38,16 @@ impl Workspace {
         Ok(self.target().join("debug").join(format!("antiphon{}", std::env::consts::EXE_SUFFIX)))
     }
 
+    /// Builds what [`Workspace::binary`] does and an example, and gives the example's path.
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub(crate) fn example(&self, name: &str) -> Outcome<PathBuf> {
+        let all = ["build", "--quiet", "--workspace", "--bins", "--tests", "--example", name];
+        run(cargo(&self.root).args(all))?;
+        Ok(self.target().join("debug/examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+    }
+
     /// What cargo knows of the workspace and of all it depends on.
     ///
     /// # Errors

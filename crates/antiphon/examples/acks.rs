@@ -36,21 +36,24 @@ fn main() -> Result<(), StartError> {
     });
 
     // Or it gives back the answer. An error is acknowledged as {"error": "..."}.
-    root.on("divide", |Data(dividend): Data<f64>, Data(divisor): Data<f64>| {
-        if divisor == 0.0 { Err("cannot divide by zero") } else { Ok(dividend / divisor) }
-    });
+    root.on(
+        "divide",
+        |Data(dividend): Data<f64>, Data(divisor): Data<f64>| {
+            if divisor == 0.0 { Err("cannot divide by zero") } else { Ok(dividend / divisor) }
+        },
+    );
 
     // The server asks the client, and waits for it. Other events of this socket wait as well: what takes longer belongs into a
     // task, as below.
     root.on("ask me", |socket: Socket| async move {
-        let answer = socket.timeout(Duration::from_secs(1)).emit_with_ack("ping", &41)?.await?;
+        let answer = socket.timeout(Duration::from_secs(1)).emit_with_ack("ping", 41)?.await?;
         let number: i64 = answer.parse()?;
         Ok::<_, Box<dyn std::error::Error>>(number)
     });
 
     // Everybody is asked. Who does not answer in time is missing from the answers.
     root.on("ask everybody", |socket: Socket, ack: Ack| {
-        let asked = socket.namespace().timeout(Duration::from_secs(1)).emit_with_ack("ping", &1)?;
+        let asked = socket.namespace().timeout(Duration::from_secs(1)).emit_with_ack("ping", 1)?;
         tokio::spawn(async move {
             let (responses, missing) = match asked.await {
                 Ok(responses) => (responses, 0),

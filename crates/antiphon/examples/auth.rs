@@ -17,9 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon::{
-    Auth, ConnectRefused, Disconnect, EventName, Extension, Io, Socket, StartError, State,
-};
+use antiphon::{Auth, ConnectRefused, Disconnect, EventName, Extension, Io, Socket, StartError, State};
 use serde::{Deserialize, Serialize};
 
 /// What clients send as `auth`.

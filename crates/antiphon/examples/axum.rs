@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let io = Io::new();
     io.on_connection(|socket: Socket| println!("{} from {}", socket.id(), socket.handshake().address()));
     io.root().on("shout", |socket: Socket, Data(text): Data<String>| {
-        socket.namespace().emit("heard", &text.to_uppercase())
+        socket.namespace().emit("heard", text.to_uppercase())
     });
 
     let app = Router::new()

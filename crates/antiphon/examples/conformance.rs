@@ -45,7 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     serve(&io.root());
     serve(&io.of("/custom"));
 
-    let listening = io.bind(format!("localhost:{port}"))?;
+    // With a free port there is one address: each would have another port.
+    let host = if port == 0 { "127.0.0.1" } else { "localhost" };
+    let listening = io.bind(format!("{host}:{port}"))?;
     let port = listening.addresses().first().map_or(port, |address| address.port());
     println!("listening on http://127.0.0.1:{port}");
     tokio::runtime::Builder::new_current_thread().build()?.block_on(listening.stopped());
@@ -55,9 +57,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// What the Socket.IO suite wants of a namespace.
 fn serve(namespace: &Namespace) {
     namespace.on_connection(|socket: Socket, Auth(auth): Auth<Option<Value>>| {
-        socket.emit("auth", &auth.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
+        socket.emit("auth", auth.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
     });
-    namespace.on("message", |socket: Socket, arguments: EventArguments| socket.emit("message-back", &arguments));
+    namespace
+        .on("message", |socket: Socket, arguments: EventArguments| socket.emit("message-back", &arguments));
     namespace.on("message-with-ack", |arguments: EventArguments| arguments);
 }
 

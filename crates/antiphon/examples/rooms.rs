@@ -33,7 +33,7 @@ fn main() -> Result<(), StartError> {
     // What this gives back is what the client's `emit` is acknowledged with.
     root.on("join", |socket: Socket, Data(room): Data<String>| async move {
         socket.join(&room)?;
-        socket.to(&room).emit("message", &format!("{} has come to {room}", socket.id()))?;
+        socket.to(&room).emit("message", format!("{} has come to {room}", socket.id()))?;
         let members = socket.namespace().in_(&room).fetch_sockets().await;
         let members: Vec<String> = members.iter().map(|member| member.id.to_string()).collect();
         Ok::<_, Box<dyn std::error::Error>>(Data(members))
@@ -41,7 +41,7 @@ fn main() -> Result<(), StartError> {
 
     root.on("leave", |socket: Socket, Data(room): Data<String>| {
         socket.leave(&room);
-        socket.to(&room).emit("message", &format!("{} has left {room}", socket.id()))
+        socket.to(&room).emit("message", format!("{} has left {room}", socket.id()))
     });
 
     // Two arguments of the event: the room, and what to say in it.
@@ -60,7 +60,9 @@ fn main() -> Result<(), StartError> {
 
     // While it is disconnecting, a socket is in its rooms still.
     root.on_disconnecting(|socket: Socket, Rooms(rooms): Rooms, reason: DisconnectReason| {
-        let told = |room: &Arc<str>| socket.to(&**room).emit("message", &format!("{} is gone: {reason}", socket.id()));
+        let told = |room: &Arc<str>| {
+            socket.to(&**room).emit("message", format!("{} is gone: {reason}", socket.id()))
+        };
         rooms.iter().filter(|room| ***room != **socket.id()).try_for_each(told)?;
         Ok::<(), EmitError>(())
     });

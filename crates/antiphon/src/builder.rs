@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use antiphon_access::OrgSettings;
 use antiphon_engineio::{
-    AllowedOrigins, Application, ClientBundle, CookieSettings, CorsSettings, Engine, EngineSettings, HttpCompression, ServeSettings,
-    Transport, WhenFull,
+    AllowedOrigins, Application, ClientBundle, CookieSettings, CorsSettings, Engine, EngineSettings,
+    HttpCompression, ServeSettings, Transport, WhenFull,
 };
 use antiphon_http::HttpSettings;
 use antiphon_hub::Rule;
-use antiphon_net::{NetSettings, Worker};
 use antiphon_net::websocket::DeflateSettings;
+use antiphon_net::{NetSettings, Worker};
 use antiphon_node::NodeSettings;
 use antiphon_socketio as core;
 use antiphon_socketio::{Parser, RecoverySettings, SocketIoSettings};
@@ -24,6 +24,12 @@ use crate::Io;
 use crate::pages::Page;
 use crate::plan::{EngineAt, Grace, Native, Plan, StoreChoice};
 use crate::shared::{Shared, States};
+
+/// How many bytes may wait for a client.
+const SEND_BUFFER_BYTES: usize = 4 << 20;
+
+/// How many times as long as what is taken what waits may be: base64, escapes, and the event's name.
+const RELAYED: usize = 4;
 
 /// The settings of a server, under the names that Socket.IO users know, and what it has beside them.
 ///
@@ -38,11 +44,22 @@ use crate::shared::{Shared, States};
 ///     .page("/", "<h1>hello</h1>")
 ///     .build();
 /// ```
-#[derive(Default)]
 pub struct Builder {
     settings: SocketIoSettings,
     plan: Plan,
     states: States,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        let builder = Builder {
+            settings: SocketIoSettings::default(),
+            plan: Plan::default(),
+            states: States::default(),
+        };
+        // The longest message that is taken can be sent on, in whatever form.
+        builder.send_buffer(SEND_BUFFER_BYTES, WhenFull::Close)
+    }
 }
 
 impl Builder {
@@ -95,16 +112,18 @@ impl Builder {
     }
 
     /// The longest message that is taken from a client, in bytes. Default: 1,000,000. A client that sends a longer one is
-    /// disconnected. Each connection may take so much memory.
+    /// disconnected. Each connection may take so much memory, and a packet with attachments, which is several messages, 4 times
+    /// as much. The send buffer grows with it, so that what came can be sent on.
     #[must_use]
     pub fn max_http_buffer_size(mut self, bytes: usize) -> Builder {
         self.engine().payload_bytes_max = bytes;
-        // A packet with attachments is several messages.
-        self.settings.packet_bytes_max = self.settings.packet_bytes_max.max(bytes.saturating_mul(4));
-        self
+        let relayed = bytes.saturating_mul(RELAYED);
+        self.settings.packet_bytes_max = self.settings.packet_bytes_max.max(relayed);
+        let (waiting, when_full) = (self.engine().send_buffer_bytes_max, self.engine().when_full);
+        self.send_buffer(waiting.max(relayed), when_full)
     }
 
-    /// How many bytes may wait for a client that does not read, and what happens when they are more. Default: 1 MiB, and the
+    /// How many bytes may wait for a client that does not read, and what happens when they are more. Default: 4 MiB, and the
     /// client is disconnected; it can recover what it missed where that is on. Longer messages cannot be sent.
     #[must_use]
     pub fn send_buffer(mut self, bytes: usize, when_full: WhenFull) -> Builder {
@@ -299,9 +318,8 @@ impl Builder {
         application: impl Fn() -> A + Send + Sync + 'static,
     ) -> Builder {
         let path = settings.path.clone();
-        let make = move |worker: &Worker| {
-            Engine::new(Rc::new(settings.clone()), Rc::new(application()), worker)
-        };
+        let make =
+            move |worker: &Worker| Engine::new(Rc::new(settings.clone()), Rc::new(application()), worker);
         self.plan.engines.push(EngineAt { path, make: Box::new(make) });
         self
     }

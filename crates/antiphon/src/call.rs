@@ -45,7 +45,6 @@ impl<'a> Call<'a> {
         self.taken - 1
     }
 
-
     /// What answers the client. The first answer counts, be it by this or by what the handler gives back.
     pub fn take_ack(&mut self) -> Ack {
         Ack::new(self.ack.as_mut().map(core::Ack::share))

@@ -57,3 +57,14 @@ impl<E: Display> IntoResult for Result<(), E> {
         self.map_err(|error| HandlerError::new(error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_what_they_display() {
+        assert!(().into_result().is_ok() && Ok::<(), &str>(()).into_result().is_ok());
+        assert_eq!(Err::<(), _>(7).into_result().unwrap_err().to_string(), "7");
+    }
+}

@@ -84,20 +84,33 @@ mod serve;
 mod shared;
 mod socket;
 
-/// The core below: everything without types of arguments.
-pub use antiphon_socketio as core;
 /// The transport below that.
 pub use antiphon_engineio as engineio;
+/// The core below: everything without types of arguments.
+pub use antiphon_socketio as core;
 
-pub use antiphon_access::OrgSettings;
+/// What a [`Builder`] can be told all at once.
+pub mod settings {
+    pub use antiphon_access::{JwtSettings, KeySettings, LimitSettings, OrgSettings, Permission, Secret};
+    pub use antiphon_engineio::{EngineSettings, HttpCompression, ServeSettings};
+    pub use antiphon_http::HttpSettings;
+    pub use antiphon_hub::{Delivering, HubSettings, Rule};
+    pub use antiphon_model::ChannelPattern;
+    pub use antiphon_net::websocket::DeflateSettings;
+    pub use antiphon_net::{NetSettings, SlowReader};
+    pub use antiphon_node::NodeSettings;
+    pub use antiphon_socketio::{RecoverySettings, SocketIoSettings};
+    pub use antiphon_store::{Durability, StoreSettings};
+}
+
 pub use antiphon_engineio::{
     AllowedOrigins, ClientBundle, CookieSettings, CorsSettings, Denied, SameSite, Transport, WhenFull,
 };
-pub use antiphon_hub::Rule;
 pub use antiphon_socketio::{
-    AckError, Binary, BroadcastOperator, Candidate, ConnectRefused, Disconnect, DisconnectReason, EmitError,
-    BroadcastAckError, BroadcastAcks, BroadcastResponse, EventArguments, EventName, Extensions, HandlerError, Handshake, InvalidNamespace, JoinError, OutgoingEvent, Outcome, Parser,
-    RecoverySettings, RemoteSocket, ServerSideAck, ServerSideAckError, ServerSideEvent, SocketData, SocketId, SocketIoSettings, UnserializableArguments,
+    AckError, Binary, BroadcastAckError, BroadcastAcks, BroadcastOperator, BroadcastResponse, Candidate,
+    ConnectRefused, Disconnect, DisconnectReason, EmitError, EventArguments, EventName, Extensions,
+    HandlerError, Handshake, InvalidNamespace, JoinError, Outcome, OutgoingEvent, Parser, RemoteSocket,
+    ServerSideAck, ServerSideAckError, ServerSideEvent, SocketData, SocketId, UnserializableArguments,
 };
 
 pub use ack::{Ack, AckSender};
@@ -108,8 +121,8 @@ pub use extract::{
     Auth, Data, Extension, ExtractError, FromDisconnect, FromEvent, FromSocket, Rooms, State, TryData,
 };
 pub use handler::{
-    ConnectionHandler, Deferred, DisconnectHandler, EventHandler, Immediate, IntoAdmission, IntoResult, Middleware,
-    Observer, PacketMiddleware,
+    ConnectionHandler, Deferred, DisconnectHandler, EventHandler, Immediate, IntoAdmission, IntoResult,
+    Middleware, Observer, PacketMiddleware,
 };
 pub use io::Io;
 pub use mount::{MountedBody, NotFound, PeerAddress, SocketIoLayer, SocketIoService};

@@ -21,8 +21,8 @@ use antiphon_hub::WorkerId;
 use antiphon_net::websocket::{DeflateSettings, Upgrade};
 use antiphon_net::{Peer, Workers};
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, Either, MapOk, Ready, TryFutureExt, ready};
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either, MapOk, Ready, TryFutureExt, ready};
 use http::{Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
 use tower::{Layer, Service};
@@ -132,7 +132,8 @@ where
         }
         let ours = answer(Arc::clone(&self.mounted), request);
         Either::Right(
-            ours.map(|response| Ok(response.map(|body| http_body_util::Either::Right(Full::new(body))))).boxed(),
+            ours.map(|response| Ok(response.map(|body| http_body_util::Either::Right(Full::new(body)))))
+                .boxed(),
         )
     }
 }

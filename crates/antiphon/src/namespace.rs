@@ -3,14 +3,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use antiphon_socketio as core;
-use antiphon_socketio::{HandlerError, OutgoingEvent, Outcome, ServerSideEvent};
+use antiphon_socketio::{HandlerError, Outcome, OutgoingEvent, ServerSideEvent};
 
 use crate::handler::{
     connection_handler, disconnect_handler, event_handler, middleware, observer, packet_middleware,
 };
 use crate::shared::Shared;
 use crate::{
-    ConnectionHandler, DisconnectHandler, EventHandler, IntoResult, Io, Middleware, Observer, PacketMiddleware, Socket,
+    ConnectionHandler, DisconnectHandler, EventHandler, IntoResult, Io, Middleware, Observer,
+    PacketMiddleware, Socket,
 };
 
 /// A namespace: its handlers, and the sockets that are connected to it. Cheap to clone, and used from any thread.
@@ -100,7 +101,10 @@ impl Namespace {
     }
 
     /// Adds who sees every event that goes out to a socket.
-    pub fn on_any_outgoing(&self, see: impl Fn(Socket, &OutgoingEvent<'_>) + Send + Sync + 'static) -> &Namespace {
+    pub fn on_any_outgoing(
+        &self,
+        see: impl Fn(Socket, &OutgoingEvent<'_>) + Send + Sync + 'static,
+    ) -> &Namespace {
         let shared = Arc::clone(&self.shared.0);
         self.core.on_any_outgoing(Arc::new(move |socket, event| {
             see(Socket::new(socket.clone(), Arc::clone(&shared)), event);

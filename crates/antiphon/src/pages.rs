@@ -74,7 +74,12 @@ impl Endpoint for Beside {
         }
     }
 
-    async fn call(self: Rc<Self>, request: Request<Incoming>, peer: Peer, worker: Worker) -> Response<Self::Body> {
+    async fn call(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        peer: Peer,
+        worker: Worker,
+    ) -> Response<Self::Body> {
         let page = self.pages.answer(request.method(), request.uri().path());
         match (page, &self.native) {
             (Some(page), _) => page.map(|body| Either::Right(Full::new(body))),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use antiphon_access::{LimitSettings, OrgSettings};
 use antiphon_engineio::Engine;
-use antiphon_hub::{Rule, Rules};
 use antiphon_http::HttpSettings;
+use antiphon_hub::{Rule, Rules};
 use antiphon_net::{NetSettings, Worker};
 use antiphon_node::NodeSettings;
 use antiphon_socketio::SocketIoSettings;

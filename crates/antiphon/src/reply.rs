@@ -122,7 +122,7 @@ impl IntoReply for EventArguments {
 
 impl IntoReply for Bytes {
     fn reply(self, to: Reply) -> HandlerResult {
-        to.send(&core::Binary(self))
+        to.send(core::Binary(self))
     }
 }
 
@@ -137,6 +137,22 @@ macro_rules! one_argument {
 }
 
 one_argument!(
-    bool, char, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64, String, &'static str, Value,
+    bool,
+    char,
+    i8,
+    i16,
+    i32,
+    i64,
+    isize,
+    u8,
+    u16,
+    u32,
+    u64,
+    usize,
+    f32,
+    f64,
+    String,
+    &'static str,
+    Value,
     Box<RawValue>
 );

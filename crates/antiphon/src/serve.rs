@@ -3,11 +3,12 @@
 mod assemble;
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 
 use antiphon_net::{Close, Server, ServerError};
 use antiphon_node::StoreError;
+use socket2::SockRef;
 
 use crate::Io;
 use crate::mount::{Mounted, SocketIoLayer, SocketIoService};
@@ -99,9 +100,27 @@ impl Io {
     /// As [`Io::listen`].
     pub fn bind(&self, address: impl ToSocketAddrs) -> Result<Listening, StartError> {
         let addresses: Vec<_> = address.to_socket_addrs().map_err(StartError::Address)?.collect();
+        self.begin(|| self.start_somewhere(addresses))
+    }
+
+    /// As [`Io::bind`], on sockets that listen already: inherited from a service manager, or with options of the program's own.
+    ///
+    /// # Errors
+    /// The server has been started before, or cannot be.
+    pub fn serve(&self, listeners: Vec<TcpListener>) -> Result<Listening, StartError> {
+        self.begin(|| {
+            // What they accept inherits it; one of another family has no such delay.
+            for listener in &listeners {
+                let _ = SockRef::from(listener).set_tcp_nodelay(true);
+            }
+            self.start(listeners, Vec::new())
+        })
+    }
+
+    fn begin(&self, start: impl FnOnce() -> Result<Server, StartError>) -> Result<Listening, StartError> {
         let mut running = self.shared().running.lock();
         let Running::NotYet = *running else { return Err(StartError::StartedBefore) };
-        let server = self.start_somewhere(addresses)?;
+        let server = start()?;
         let addresses = server.addresses().to_vec();
         *running = Running::Listening(server);
         Ok(Listening { io: self.clone(), addresses })
@@ -110,7 +129,7 @@ impl Io {
     /// A name may stand for addresses that this machine does not have, like `localhost` for one of IPv6.
     fn start_somewhere(&self, mut addresses: Vec<SocketAddr>) -> Result<Server, StartError> {
         loop {
-            let error = match self.start(addresses.clone()) {
+            let error = match self.start(Vec::new(), addresses.clone()) {
                 Err(StartError::Server(ServerError::Listen { address, cause })) => {
                     let is_missing = cause.kind() == io::ErrorKind::AddrNotAvailable
                         || cause.kind() == io::ErrorKind::Unsupported
@@ -164,7 +183,7 @@ impl Io {
             Running::NotYet => {}
             Running::Listening(_) | Running::Stopped => return Err(StartError::StartedBefore),
         }
-        let server = self.start(Vec::new())?;
+        let server = self.start(Vec::new(), Vec::new())?;
         let deflate = self.shared().plan.net.deflate;
         let engine = &self.settings().engine;
         let mounted = Arc::new(Mounted::new(server.workers().clone(), engine, deflate));

@@ -106,7 +106,8 @@ impl Worker {
         let Adopted { socket, peer, request, upgrade, rest } = adopted;
         let (code, reason) = match answer {
             Some(Answer::Switch(_, accept, framing)) => {
-                socket.set_nodelay(true)?;
+                // Fails on a socket of another family, which delays nothing.
+                let _ = socket.set_nodelay(true);
                 let key = self.adopt(socket, peer)?;
                 self.open(key, *accept, framing, None, &rest);
                 return Ok(());

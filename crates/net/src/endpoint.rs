@@ -36,7 +36,8 @@ pub trait Endpoint: 'static {
     /// `offered` are the subprotocols that the client can speak. Called before any HTTP machinery is set up.
     fn upgrade(&self, request: &Parts, offered: &[&str], peer: &Peer, worker: &Worker) -> Upgrade;
 
-    /// Any other request.
+    /// Any other request. What comes back is dropped if the peer goes, perhaps without having been waited for; what is done in
+    /// the call itself is done in any case.
     fn call(
         self: Rc<Self>,
         request: Request<Incoming>,

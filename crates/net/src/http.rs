@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use antiphon_hub::WorkerId;
 use bytes::Bytes;
-use futures_util::future::LocalBoxFuture;
+use futures_util::FutureExt as _;
+use futures_util::future::{LocalBoxFuture, ready};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::{Either, Full};
@@ -62,8 +63,9 @@ impl Worker {
         let decided = Cell::new(decided);
         let service = service_fn(move |request| {
             asks.set(true);
-            let (worker, endpoint, decided) = (worker.clone(), Rc::clone(&endpoint), decided.take());
-            async move { Ok::<_, Infallible>(worker.answer(endpoint, request, peer, decided).await) }
+            // Begun at once: when the peer goes in the same moment, hyper drops what comes back without having waited for it.
+            let answer = worker.answer(Rc::clone(&endpoint), request, peer, decided.take());
+            async move { Ok::<_, Infallible>(answer.await) }
         });
         let mut builder = auto::Builder::new(LocalExecutor);
         let settings = &self.0.settings;
@@ -102,13 +104,13 @@ impl Worker {
         }
     }
 
-    async fn answer<E: Endpoint>(
+    fn answer<E: Endpoint>(
         &self,
         endpoint: Rc<E>,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
         peer: Peer,
         decided: Option<LocalBoxFuture<'static, Upgrade>>,
-    ) -> Response<AnswerBody<E::Body>> {
+    ) -> impl Future<Output = Response<AnswerBody<E::Body>>> + use<E> {
         let deflate = &self.0.settings.deflate;
         let asked =
             websocket::Upgrade::from_request(request.method(), request.version(), request.headers(), deflate);
@@ -116,12 +118,26 @@ impl Worker {
         let upgrade = match asked {
             Ok(Some(upgrade)) => upgrade,
             Err(bad) if request.version() == http::Version::HTTP_11 => {
-                return bad_upgrade(bad).map(|body| Either::Right(Full::new(body)));
+                let response = bad_upgrade(bad).map(|body| Either::Right(Full::new(body)));
+                return ready(response).left_future().left_future();
             }
             Ok(None) | Err(_) => {
-                return endpoint.call(request, peer, self.clone()).await.map(Either::Left);
+                let answer = endpoint.call(request, peer, self.clone());
+                return answer.map(|response| response.map(Either::Left)).right_future().left_future();
             }
         };
+        let worker = self.clone();
+        async move { worker.answer_upgrade(endpoint, request, upgrade, peer, decided).await }.right_future()
+    }
+
+    async fn answer_upgrade<E: Endpoint>(
+        &self,
+        endpoint: Rc<E>,
+        mut request: Request<Incoming>,
+        upgrade: websocket::Upgrade,
+        peer: Peer,
+        decided: Option<LocalBoxFuture<'static, Upgrade>>,
+    ) -> Response<AnswerBody<E::Body>> {
         let upgraded = hyper::upgrade::on(&mut request);
         let (parts, _) = request.into_parts();
         let asked = match decided {

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Either};
@@ -66,15 +67,21 @@ impl<E: Endpoint> Endpoint for Mounts<E> {
         }
     }
 
-    async fn call(
+    fn call(
         self: Rc<Self>,
         request: Request<Incoming>,
         peer: Peer,
         worker: Worker,
-    ) -> Response<Self::Body> {
+    ) -> impl Future<Output = Response<Self::Body>> + 'static {
         match self.of(request.uri().path()) {
-            Some(endpoint) => Rc::clone(endpoint).answer(request, peer, worker).await.map(Either::Right),
-            None => Rc::clone(&self.fallback).call(request, peer, worker).await.map(Either::Left),
+            Some(endpoint) => {
+                let answer = Rc::clone(endpoint).answer(request, peer, worker);
+                answer.map(|response| response.map(Either::Right)).left_future()
+            }
+            None => {
+                let answer = Rc::clone(&self.fallback).call(request, peer, worker);
+                answer.map(|response| response.map(Either::Left)).right_future()
+            }
         }
     }
 }
@@ -92,9 +99,7 @@ impl<E: Endpoint> Mounted for E {
     }
 
     fn answer(self: Rc<Self>, request: Request<Incoming>, peer: Peer, worker: Worker) -> Answering {
-        Box::pin(async move {
-            let response = self.call(request, peer, worker).await;
-            response.map(|body| -> Boxed { Box::pin(body.map_err(Into::into)) })
-        })
+        let answer = self.call(request, peer, worker);
+        Box::pin(answer.map(|response| response.map(|body| -> Boxed { Box::pin(body.map_err(Into::into)) })))
     }
 }

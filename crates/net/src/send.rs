@@ -44,7 +44,7 @@ impl Client {
         for (kind, bytes) in messages {
             self.worker.0.state.borrow_mut().encoder.frame(framing, compress, *kind, bytes, &mut frames);
         }
-        if self.worker.is_caught_up() {
+        if self.is_in_turn() {
             self.push(frames.into());
         } else if self.is_open() {
             self.worker.0.mailbox.push(Task::Send(self.address(), Waiting::Raw(frames.into())));

@@ -65,8 +65,23 @@ impl Server {
         node: impl FnOnce(NodeInputs) -> Result<Arc<Node>, antiphon_node::StoreError>,
         endpoint: impl Fn(&Worker) -> E + Send + Sync + 'static,
     ) -> Result<Server, ServerError> {
+        Server::start_on(Vec::new(), parts, node, endpoint)
+    }
+
+    /// As [`Server::start`], also on sockets that listen already. They should have `TCP_NODELAY`: what they accept inherits it.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_on<E: Endpoint>(
+        mut listeners: Vec<TcpListener>,
+        parts: ServerParts,
+        node: impl FnOnce(NodeInputs) -> Result<Arc<Node>, antiphon_node::StoreError>,
+        endpoint: impl Fn(&Worker) -> E + Send + Sync + 'static,
+    ) -> Result<Server, ServerError> {
         let ServerParts { settings, listen, workers } = parts;
-        let mut listeners = Vec::new();
+        for listener in &listeners {
+            listener.set_nonblocking(true)?;
+        }
         for address in listen {
             listeners.push(bind(address).map_err(|cause| ServerError::Listen { address, cause })?);
         }

@@ -24,7 +24,7 @@ pub struct NetSettings {
     pub slow_reader: SlowReader,
     /// How many bytes a WebSocket message may have.
     pub message_bytes_max: usize,
-    /// How many connections all workers together take.
+    /// How many connections all workers together take, and how many sessions there may be of whom nobody knows who they are.
     pub connections_max: usize,
     /// How long a new connection may take until its request is there.
     pub handshake_timeout: Duration,

@@ -43,9 +43,8 @@ impl Client {
         // What this thread has published is queued where it was published for.
         self.worker.is_caught_up();
         let client = stream.client.clone();
-        let (Some(socket), Some(pieces)) = (self.as_socket(), client.taken_from_stream(self)) else {
-            return Err(stream);
-        };
+        let Some(socket) = self.as_socket() else { return Err(stream) };
+        let Some(pieces) = client.taken_from_stream(self) else { return Err(stream) };
         stream.given_away = true;
         let mut encoder = self.worker.lend_encoder();
         let mut encode = |pieces: Vec<Bytes>| -> Bytes {

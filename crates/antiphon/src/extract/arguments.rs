@@ -109,3 +109,36 @@ impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for Skip<T, N> {
         elements.next_element()?.map(Nth).ok_or_else(missing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde::Serialize;
+
+    use super::*;
+    use crate::Binary;
+
+    fn arguments(values: impl Serialize) -> EventArguments {
+        EventArguments::of(&values).unwrap()
+    }
+
+    #[test]
+    fn any_argument_can_be_taken_alone() {
+        let arguments = arguments((1, "two", [3], Binary(Bytes::from_static(b"4"))));
+        assert_eq!(nth::<String, 1>(&arguments).unwrap(), "two");
+        assert_eq!(nth::<Vec<u8>, 2>(&arguments).unwrap(), [3]);
+        assert_eq!(nth::<Binary, 3>(&arguments).unwrap().0, "4");
+        let error = nth::<(String,), 1>(&arguments).unwrap_err();
+        assert!(error.to_string().contains("invalid type"), "{error}");
+    }
+
+    #[test]
+    fn what_did_not_come_is_missing_or_none() {
+        let arguments = arguments((1,));
+        assert_eq!(nth::<Option<u8>, 3>(&arguments).unwrap(), None);
+        assert!(nth::<u8, 3>(&arguments).unwrap_err().to_string().starts_with("argument 4 is missing"));
+        assert!(
+            nth::<u8, 1>(&self::arguments(())).unwrap_err().to_string().starts_with("argument 2 is missing")
+        );
+    }
+}

@@ -23,7 +23,8 @@ type Admission = Result<(), ConnectRefused>;
     message = "`{Self}` cannot be a middleware of a namespace",
     label = "not a middleware",
     note = "a middleware is a function of at most eight extractors: `|socket: Socket, Auth(login): Auth<Login>|`",
-    note = "every argument needs its type written out, and has to implement `FromSocket`",
+    note = "every argument needs its type written out, and has to be an extractor that implements `FromSocket`: there is no `Data` \
+            and no `Ack` here",
     note = "it gives back `()`, a `Result<(), _>` whose error implements `Display`, or a future of one"
 )]
 pub trait Middleware<Marker>: Send + Sync + 'static {
@@ -111,3 +112,16 @@ macro_rules! implement {
 }
 
 for_each_arity!(implement);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_keep_their_data_and_other_errors_are_messages() {
+        assert!(().into_admission().is_ok());
+        let refused = ConnectRefused::new("no").with_data(&1);
+        assert_eq!(Err::<(), _>(refused.clone()).into_admission(), Err(refused));
+        assert_eq!(Err::<(), _>("no").into_admission(), Err(ConnectRefused::new("no")));
+    }
+}

@@ -17,7 +17,8 @@ use crate::{Context, FromSocket};
     message = "`{Self}` cannot handle a connection",
     label = "not a handler",
     note = "a handler is a function of at most eight extractors: `|socket: Socket, Auth(auth): Auth<Login>|`",
-    note = "every argument needs its type written out, and has to implement `FromSocket`",
+    note = "every argument needs its type written out, and has to be an extractor that implements `FromSocket`: there is no `Data` \
+            and no `Ack` here",
     note = "it gives back `()`, a `Result<(), _>` whose error implements `Display`, or a future of one"
 )]
 pub trait ConnectionHandler<Marker>: Send + Sync + 'static {

@@ -15,12 +15,28 @@ use crate::{Call, ExtractError, FromEvent, IntoReply};
 /// socket lives on, and so does its future, which needs not be `Send`. What takes long in it without awaiting holds up
 /// everybody else on that thread: leave that to `tokio::task::spawn_blocking`. The events of one socket are handled one after
 /// another, in the order in which they came.
+///
+/// What is no extractor is refused by the compiler:
+///
+/// ```compile_fail
+/// # let io = antiphon::Io::new();
+/// io.root().on("say", |text: String| println!("{text}"));
+/// ```
+///
+/// It has to be `Data<String>`:
+///
+/// ```
+/// # use antiphon::Data;
+/// # let io = antiphon::Io::new();
+/// io.root().on("say", |Data(text): Data<String>| println!("{text}"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot handle an event",
     label = "not a handler",
     note = "a handler is a function of at most eight extractors: `|socket: Socket, Data(text): Data<String>, ack: Ack|`",
-    note = "every argument needs its type written out, and has to implement `FromEvent`",
-    note = "it gives back `()`, something that implements `IntoReply`, a `Result` of these, or a future of one"
+    note = "every argument needs its type written out: one of the extractors, or `Data<T>` where `T` implements `Deserialize`",
+    note = "it gives back `()`, a value (one of your own types as `Data(value)`, where it implements `Serialize`), a `Result` of these \
+            whose error implements `Display`, or a future of one"
 )]
 pub trait EventHandler<Marker>: Send + Sync + 'static {
     /// Handles an event.

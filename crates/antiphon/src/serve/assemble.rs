@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,17 +15,23 @@ use crate::pages::Beside;
 use crate::plan::{Plan, StoreChoice};
 
 impl Io {
-    /// Starts the workers. Without addresses they get their connections from somebody else's server.
-    pub(super) fn start(&self, listen: Vec<SocketAddr>) -> Result<Server, StartError> {
+    /// Starts the workers. Without addresses and listeners they get their connections from somebody else's server.
+    pub(super) fn start(
+        &self,
+        listeners: Vec<TcpListener>,
+        listen: Vec<SocketAddr>,
+    ) -> Result<Server, StartError> {
         let plan = &self.shared().plan;
+        let own = listeners.iter().filter_map(|listener| listener.local_addr().ok());
+        let all: Vec<SocketAddr> = listen.iter().copied().chain(own).collect();
         let invalid = |error: &dyn std::fmt::Display| StartError::Settings(error.to_string());
         self.settings().check().map_err(|error| invalid(&error))?;
-        native(plan, &listen).map_err(|error| invalid(&error))?;
+        native(plan, &all).map_err(|error| invalid(&error))?;
         let org = plan.org();
         let id = OrgId::new(&org.name);
         let access = Access::load(vec![org]).map_err(|error| invalid(&error))?;
         let orgs = vec![OrgParts { id: id.clone(), rules: plan.rules(self.settings()) }];
-        let parts = ServerParts { settings: plan.net.clone(), listen: listen.clone(), workers: workers(plan) };
+        let parts = ServerParts { settings: plan.net.clone(), listen, workers: workers(plan) };
         let server = Arc::new(Caller::server(id, Arc::new(plan.limits())));
         let core = self.core().clone();
         let node = |inputs: antiphon_net::NodeInputs| {
@@ -48,7 +54,7 @@ impl Io {
             let engine = io.core().endpoint(worker);
             // Requests that come by a program's own server find it so.
             worker.set_extension(Rc::new(engine.clone()));
-            let native = native(plan, &listen).expect("the settings have been checked");
+            let native = native(plan, &all).expect("the settings have been checked");
             let mut mounts = Mounts::new(Beside::new(Arc::clone(&plan.pages), native))
                 .mount(io.settings().engine.path.clone(), engine);
             for engine in &plan.engines {
@@ -56,7 +62,7 @@ impl Io {
             }
             mounts
         };
-        Ok(Server::start(parts, node, endpoint)?)
+        Ok(Server::start_on(listeners, parts, node, endpoint)?)
     }
 }
 

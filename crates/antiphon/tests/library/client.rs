@@ -25,13 +25,33 @@ pub(crate) enum Heard {
 impl Client {
     /// Opens a connection, in no namespace yet.
     pub(crate) async fn open(server: SocketAddr) -> Client {
-        let socket = TcpStream::connect(server).await.unwrap();
-        let url = format!("ws://{server}/socket.io/?EIO=4&transport=websocket");
-        let (socket, _) = client_async(url, socket).await.unwrap();
-        let mut client = Client(socket);
+        let mut client = Client::websocket(server, "").await;
         let Message::Text(open) = client.message().await.unwrap() else { panic!("no open packet") };
         assert!(open.starts_with("0{"), "{open}");
         client
+    }
+
+    /// Opens a WebSocket for a session that polls, and goes over to it.
+    pub(crate) async fn upgrade(server: SocketAddr, sid: &str) -> Client {
+        let mut client = Client::probe(server, sid).await;
+        assert_eq!(client.message().await, Some(Message::text("3probe")));
+        client.0.send(Message::text("5")).await.unwrap();
+        client
+    }
+
+    /// Opens a WebSocket for a session that polls.
+    pub(crate) async fn probe(server: SocketAddr, sid: &str) -> Client {
+        let mut client = Client::websocket(server, &format!("&sid={sid}")).await;
+        // One that is refused may be closed by then.
+        let _ = client.0.send(Message::text("2probe")).await;
+        client
+    }
+
+    async fn websocket(server: SocketAddr, query: &str) -> Client {
+        let socket = TcpStream::connect(server).await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        let url = format!("ws://{server}/socket.io/?EIO=4&transport=websocket{query}");
+        Client(client_async(url, socket).await.unwrap().0)
     }
 
     /// In the namespace `/`.

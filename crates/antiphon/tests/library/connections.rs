@@ -1,7 +1,10 @@
 //! Who is let in, who has gone, and which events pass.
 
+use std::sync::Arc;
+
 use antiphon::{
-    Auth, ConnectRefused, Data, Disconnect, DisconnectReason, EventName, Extension, HandlerError, Io, Rooms, Socket,
+    Auth, ConnectRefused, Data, Disconnect, DisconnectReason, EventName, Extension, HandlerError, Io, Rooms,
+    Socket,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -79,13 +82,15 @@ async fn disconnections_have_reasons() {
     let (told, mut seen) = notes();
     let io = io();
     let root = io.root();
+    // Beside their own.
+    let count =
+        |socket: &Socket, rooms: &[Arc<str>]| rooms.iter().filter(|room| ***room != **socket.id()).count();
     let disconnecting = told.clone();
     root.on_disconnecting(move |socket: Socket, Rooms(rooms): Rooms| {
-        let others = rooms.iter().filter(|room| ***room != **socket.id()).count();
-        disconnecting.send(format!("in {others}")).unwrap();
+        disconnecting.send(format!("in {}", count(&socket, &rooms))).unwrap();
     });
-    root.on_disconnect(move |reason: DisconnectReason, Rooms(rooms): Rooms| {
-        told.send(format!("{reason} in {}", rooms.len())).unwrap();
+    root.on_disconnect(move |socket: Socket, reason: DisconnectReason, Rooms(rooms): Rooms| {
+        told.send(format!("{reason} in {}", count(&socket, &rooms))).unwrap();
     });
     root.on_connection(|socket: Socket| socket.join(["a", "b"]).map(drop));
     root.on("leave me", |socket: Socket| socket.disconnect(Disconnect::Namespace));
@@ -104,7 +109,7 @@ async fn disconnections_have_reasons() {
     closed.say(r#"2["close me"]"#).await;
     while closed.next().await != Heard::Closed {}
     assert_eq!(seen.recv().await.unwrap(), "in 2");
-    assert_eq!(seen.recv().await.unwrap(), "forced server close in 0");
+    assert_eq!(seen.recv().await.unwrap(), "server namespace disconnect in 0");
     Client::connect(server.address).await.close().await;
     assert_eq!(seen.recv().await.unwrap(), "in 2");
     assert_eq!(seen.recv().await.unwrap(), "transport close in 0");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon::{
-    Ack, Binary, Data, EventArguments, EventName, Extension, Namespace, Outcome, Rooms, Socket, SocketId, State,
-    Transport, TryData,
+    Ack, Binary, Data, EventArguments, EventName, Extension, Namespace, Outcome, Rooms, Socket, SocketId,
+    State, Transport, TryData,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,9 @@ async fn arguments_are_taken_in_order() {
     let io = io();
     let root = io.root();
     root.on("one", |Data(point): Data<Point>| Data(point));
-    root.on("three", |Data(a): Data<String>, Data(b): Data<u8>, Data(c): Data<Option<bool>>| format!("{a} {b} {c:?}"));
+    root.on("three", |Data(a): Data<String>, Data(b): Data<u8>, Data(c): Data<Option<bool>>| {
+        format!("{a} {b} {c:?}")
+    });
     root.on("tuple", |Data((a, b)): Data<(String, Vec<u8>)>| Data((b, a)));
     root.on("all", |name: EventName, arguments: EventArguments| format!("{name} {}", arguments.len()));
     root.on("none", || async { 7 });
@@ -114,7 +116,7 @@ async fn a_handler_answers_when_it_wants_to() {
         assert!(ack.is_awaited());
         tokio::spawn(async move {
             go.notified().await;
-            ack.send(&("late", 1)).unwrap();
+            ack.send(("late", 1)).unwrap();
         });
     });
     io.root().on("nobody", |ack: Ack| assert!(!ack.is_awaited()));
@@ -155,7 +157,8 @@ async fn handlers_are_told_where_they_are() {
         },
     );
     chat.on("rooms", |socket: Socket, Rooms(rooms): Rooms| {
-        let mut rooms: Vec<_> = rooms.iter().filter(|room| ***room != **socket.id()).map(|r| r.to_string()).collect();
+        let mut rooms: Vec<_> =
+            rooms.iter().filter(|room| ***room != **socket.id()).map(|r| r.to_string()).collect();
         rooms.sort();
         Data(rooms)
     });
@@ -239,15 +242,15 @@ async fn observers_see_what_comes_and_goes() {
 async fn clients_are_asked_and_answer() {
     let io = io();
     io.root().on("ask me", |socket: Socket, ack: Ack| {
-        let asked = socket.timeout(Duration::from_secs(20)).emit_with_ack("question", &41)?;
+        let asked = socket.timeout(Duration::from_secs(20)).emit_with_ack("question", 41)?;
         tokio::spawn(async move {
             let answer: i32 = asked.await.unwrap().parse().unwrap();
-            ack.send(&answer).unwrap();
+            ack.send(answer).unwrap();
         });
         Ok::<_, antiphon::EmitError>(())
     });
     io.root().on("ask in vain", |socket: Socket| async move {
-        let asked = socket.timeout(Duration::from_millis(10)).emit_with_ack("question", &())?;
+        let asked = socket.timeout(Duration::from_millis(10)).emit_with_ack("question", ())?;
         Ok::<_, Box<dyn std::error::Error>>(asked.await?)
     });
     // A dynamic namespace, for good measure.

@@ -17,7 +17,7 @@ async fn an_error_is_acknowledged_and_reported() {
     root.on("fails later", || async { Err::<u8, _>(std::io::Error::other("later")) });
     root.on("fails with an ack", |_ack: Ack| Err::<(), _>("not answered"));
     root.on("answers and fails", |ack: Ack| {
-        ack.send(&1).unwrap();
+        ack.send(1).unwrap();
         Err::<(), _>("answered before")
     });
     let server = TestServer::start(io);

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use antiphon::{Io, OrgSettings, Socket, StartError};
+use antiphon::settings::OrgSettings;
+use antiphon::{EventArguments, Io, Socket, StartError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -14,7 +15,8 @@ use crate::server::{TestServer, builder};
 pub(crate) async fn request(server: SocketAddr, head: &str, body: &str) -> String {
     let mut socket = TcpStream::connect(server).await.unwrap();
     let length = body.len();
-    let request = format!("{head}\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    let request =
+        format!("{head}\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     tokio::time::timeout(Duration::from_secs(20), socket.read_to_string(&mut answer)).await.unwrap().unwrap();
@@ -41,7 +43,7 @@ async fn other_dialects_meet_the_rooms() {
     let server = TestServer::start(io);
     let mut client = Client::connect(server.address).await;
     // The room is joined before the client's next event is handled: this tells that it was.
-    server.io.root().to("news").emit("ready", &()).unwrap();
+    server.io.root().to("news").emit("ready", ()).unwrap();
     assert_eq!(client.hear().await, r#"2["ready"]"#);
     let answer = request(
         server.address,
@@ -71,6 +73,20 @@ async fn it_is_started_once_and_stops_in_good_order() {
 }
 
 #[tokio::test]
+async fn it_serves_on_sockets_that_listen_already() {
+    let sockets = [0, 0].map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
+    let io = builder().build();
+    io.root().on("echo", |arguments: EventArguments| arguments);
+    let listening = io.serve(sockets.into()).unwrap();
+    assert_eq!(listening.addresses().len(), 2);
+    for address in listening.addresses() {
+        let mut client = Client::connect(*address).await;
+        assert_eq!(client.ask(r#"21["echo",1]"#).await, "31[1]");
+    }
+    io.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let error = builder().build().bind(taken.local_addr().unwrap()).unwrap_err();
@@ -91,7 +107,7 @@ async fn lost_connections_are_recovered_after_a_restart() {
         let recovery = Duration::from_secs(60);
         let io = builder().sqlite(directory.path()).connection_state_recovery(recovery).build();
         io.on_connection(|socket: Socket| {
-            let _ = socket.emit("recovered", &socket.recovered());
+            let _ = socket.emit("recovered", socket.recovered());
             socket.join("news").map(drop)
         });
         TestServer::start(io)

@@ -1,5 +1,7 @@
 //! The library as programs use it: handlers with typed arguments, alone and mounted, driven by bare WebSockets and HTTP.
 
+#![allow(clippy::unwrap_used)]
+
 mod client;
 mod connections;
 mod events;

@@ -74,6 +74,26 @@ async fn polling_is_answered_by_the_worker_that_has_the_session() {
 }
 
 #[tokio::test]
+async fn a_session_goes_over_from_polling_to_websocket() {
+    let io = echoing();
+    let address = serve(Router::new().layer(io.layer().unwrap())).await;
+    for _ in 0..5 {
+        let open = request(address, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1", "").await;
+        let sid = open.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let target = format!("/socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1");
+        request(address, &format!("POST {target}\r\ncontent-type: text/plain"), "40").await;
+        request(address, &format!("GET {target}"), "").await;
+        let mut client = Client::upgrade(address, sid).await;
+        client.say(r#"2["shout","upgraded"]"#).await;
+        assert_eq!(client.hear().await, r#"2["heard","upgraded"]"#);
+        client.close().await;
+    }
+    let mut unknown = Client::probe(address, "AAAAAAAAAAAAAAAAAAAA").await;
+    assert_eq!(unknown.next().await, Heard::Closed);
+    io.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_connection_that_is_no_socket_is_bridged() {
     let io = echoing();
     let service = io.service().unwrap();

@@ -39,7 +39,7 @@ async fn rooms_are_heard_by_who_is_in_them() {
     io.root().except("a").emit("said", "to the rest").unwrap();
     assert_eq!(other.hear().await, r#"2["said","to the rest"]"#);
     assert_eq!(third.hear().await, r#"2["said","to the rest"]"#);
-    io.root().emit("said", &("to", "all")).unwrap();
+    io.root().emit("said", ("to", "all")).unwrap();
     for client in [&mut one, &mut other, &mut third] {
         assert_eq!(client.hear().await, r#"2["said","to","all"]"#);
     }
@@ -50,7 +50,7 @@ async fn rooms_are_heard_by_who_is_in_them() {
 async fn everybody_is_asked() {
     let io = io();
     io.root().on("ask", |socket: Socket, ack: Ack| {
-        let asked = socket.namespace().timeout(Duration::from_secs(20)).emit_with_ack("question", &())?;
+        let asked = socket.namespace().timeout(Duration::from_secs(20)).emit_with_ack("question", ())?;
         tokio::spawn(async move {
             let mut answers: Vec<u8> =
                 asked.await.unwrap().iter().map(|response| response.arguments.parse().unwrap()).collect();
@@ -64,7 +64,11 @@ async fn everybody_is_asked() {
     one.say(r#"27["ask"]"#).await;
     for (client, answer) in [(&mut one, 2), (&mut other, 1)] {
         let question = client.hear().await;
-        let id = question.strip_prefix('2').and_then(|rest| rest.strip_suffix(r#"["question"]"#)).unwrap().to_owned();
+        let id = question
+            .strip_prefix('2')
+            .and_then(|rest| rest.strip_suffix(r#"["question"]"#))
+            .unwrap()
+            .to_owned();
         client.say(&format!("3{id}[{answer}]")).await;
     }
     assert_eq!(one.hear().await, "37[[1,2]]");
@@ -83,7 +87,7 @@ async fn sockets_are_moved_and_disconnected_together() {
     root.to("chosen").emit("said", "chosen").unwrap();
     assert_eq!(one.hear().await, r#"2["said","chosen"]"#);
     let found = root.in_("chosen").fetch_sockets().await;
-    assert_eq!(found.iter().map(|socket| socket.id.to_string()).collect::<Vec<_>>(), [id.clone()]);
+    assert_eq!(found.iter().map(|socket| socket.id.as_str()).collect::<Vec<_>>(), [id.as_str()]);
     assert_eq!(root.fetch_sockets().await.len(), 2);
     root.in_("chosen").sockets_leave("chosen");
     root.to("chosen").emit("said", "nobody").unwrap();

@@ -1,7 +1,9 @@
 //! Servers for tests: each by itself on a port of its own, on one thread.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use antiphon::settings::NetSettings;
 use antiphon::{Builder, Io};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -23,7 +25,9 @@ impl TestServer {
 }
 
 pub(crate) fn builder() -> Builder {
-    Io::builder().workers(2)
+    // Clients of tests that are over answer nothing, and nobody is to wait for that.
+    let net = NetSettings { close_timeout: Duration::from_millis(20), ..NetSettings::default() };
+    Io::builder().net_settings(net).workers(2)
 }
 
 pub(crate) fn io() -> Io {

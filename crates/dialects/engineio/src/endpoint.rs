@@ -11,6 +11,7 @@ mod body;
 mod client_bundle;
 mod cookie;
 mod cors;
+mod departed;
 mod elsewhere;
 mod engine;
 mod entry;

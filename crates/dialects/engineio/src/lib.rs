@@ -1,12 +1,15 @@
-//! Engine.IO, revisions 3 and 4: the transport below Socket.IO, as pure code.
+//! Engine.IO, revisions 3 and 4: the transport below Socket.IO.
 //!
 //! A request's query becomes a [`Request`], or a [`Refusal`] with the code that clients know. A [`Session`] is one client:
-//! HTTP bodies and WebSocket messages go in, and out come the client's messages, answers to its requests and messages
-//! to its WebSocket. Below it, `payload` puts packets into HTTP bodies, and `packet` into WebSocket messages.
+//! HTTP bodies and WebSocket messages go in, and out come the client's messages, answers to its requests and what is to
+//! be done with its connections. What is sent to it waits in an outbox of `net`'s, in an [`Encoding`] that suits its transport;
+//! `payload` reads and writes HTTP bodies, and `packet` WebSocket messages. All of that is pure: time and ids are inputs.
 //!
-//! This crate opens no socket, reads no clock, starts no task and draws no randomness: time and ids are inputs. It keeps
-//! no table of sessions, asks nobody for permission, and does not look into messages; `socketio` does. How its words map
-//! onto ours is told in `mapping.md`.
+//! `endpoint` drives sessions: an [`Engine`] answers requests and WebSockets of one path, and an [`Application`] says who may
+//! come in and what speaks on a [`Link`].
+//!
+//! This crate knows no channels, asks nobody for permission, and does not look into messages; `socketio` does. How its
+//! words map onto ours is told in `mapping.md`.
 
 pub mod encode;
 mod endpoint;

@@ -218,7 +218,7 @@ impl Session {
         match (packet, self.codec.revision) {
             (Packet::Message(data), _) => self.message(data),
             (Packet::Ping(data), Revision::V3) => self.outputs.push_back(Output::Packet(Packet::Pong(data))),
-            (Packet::Pong(_), Revision::V4) => self.heartbeat.handle_pong(&self.settings, now),
+            (Packet::Pong(_), Revision::V4) => self.heartbeat.handle_pong(now),
             (Packet::Ping(_), Revision::V4) | (Packet::Pong(_), Revision::V3) => {
                 return Err(CloseReason::TransportError(TransportFault::HeartbeatDirection));
             }

@@ -5,8 +5,8 @@ use antiphon_model::Timestamp;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use antiphon_net::problem::{Problem, ProblemKind};
 use crate::wire::query::Query;
+use antiphon_net::problem::{Problem, ProblemKind};
 
 /// Finds out who a request is from: by `Authorization`, else by `?token=`, else the open org.
 ///

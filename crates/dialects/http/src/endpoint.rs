@@ -24,9 +24,9 @@ use crate::routes::{Answer, Request, batch, broadcast, listen, presence, publish
 use crate::settings::InvalidHttpSettings;
 use crate::wire::listen::Channels;
 use crate::wire::path::{self, Resource};
-use antiphon_net::problem::{Problem, ProblemKind};
 use crate::wire::query::{InvalidParameter, Query};
 use crate::{HttpSettings, assets, cors, openapi};
+use antiphon_net::problem::{Problem, ProblemKind};
 
 /// Answers a request for a path of the server's own, like `/metrics`: `GET` and `HEAD` only, nobody asked who he is.
 pub type Handler = Rc<dyn Fn(&Parts) -> Response<Bytes>>;
@@ -236,7 +236,10 @@ impl Endpoint for HttpDialect {
         let asked = Asked {
             method: head.method.clone(),
             origin: head.headers.get(ORIGIN).cloned(),
-            encoding: content_encoding::negotiate(list(&head.headers, &ACCEPT_ENCODING).as_deref(), ENCODINGS),
+            encoding: content_encoding::negotiate(
+                list(&head.headers, &ACCEPT_ENCODING).as_deref(),
+                ENCODINGS,
+            ),
             screened: if screened.is_ok() { Screened::Passed } else { Screened::Refused },
         };
         let answer = match screened {

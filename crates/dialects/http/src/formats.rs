@@ -67,7 +67,9 @@ mod tests {
         let (kind, text) = RAW.messages(&event).pop().unwrap();
         assert_eq!(kind, MessageKind::Text);
         assert!(
-            text.starts_with(b"{\"position\":\"1\",\"channel\":\"a\",\"kind\":\"presence\",\"name\":\"join\"")
+            text.starts_with(
+                b"{\"position\":\"1\",\"channel\":\"a\",\"kind\":\"presence\",\"name\":\"join\""
+            )
         );
     }
 }

@@ -26,8 +26,8 @@ use crate::HttpSettings;
 use crate::body::AnswerBody;
 use crate::headers::cache_control;
 use crate::wire::listen::{channel, flags};
-use antiphon_net::problem::Problem;
 use crate::wire::query::{InvalidParameter, Query};
+use antiphon_net::problem::Problem;
 
 /// An answer, or the problem that is the answer.
 pub(crate) type Answer = Result<Response<AnswerBody>, Problem>;

@@ -14,8 +14,8 @@ use crate::raw::RawSession;
 use crate::v1::{self, V1};
 use crate::wire::listen::{Channels, Listen};
 use crate::wire::path::{self, Resource};
-use antiphon_net::problem::{Problem, ProblemKind};
 use crate::wire::query::Query;
+use antiphon_net::problem::{Problem, ProblemKind};
 
 impl HttpDialect {
     /// Decides on an upgrade. Whoever may not listen is told so by an answer that is not an upgrade.

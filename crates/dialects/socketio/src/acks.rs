@@ -1,6 +1,9 @@
 //! Acknowledgements, both ways: the answers that clients give to events of ours, and ours to theirs.
 
+mod packet;
+
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,13 +13,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::arguments::EventArguments;
+use self::packet::{AckPacket, Values};
+
+use crate::arguments::{self, EventArguments, UnserializableArguments};
 use crate::connection::Connection;
 use crate::timers::{self, Due};
-use crate::{AckData, AckId, Body, Packet, Socket};
+use crate::{AckData, AckId, Socket};
 
 /// Ids of events for one socket are below; above are those of broadcasts, which are positions.
 pub(crate) const DIRECT_ACK_IDS: u64 = 1 << 40;
@@ -183,36 +189,32 @@ impl Ack {
         &self.socket
     }
 
-    /// Answers with arguments. Nothing happens if the socket is disconnected, or another handler answered first.
+    /// Answers with arguments: a tuple is several, `()` none, everything else is one. Nothing happens if the socket is
+    /// disconnected, or another handler answered first.
     ///
     /// # Errors
     /// The value has no form in JSON.
-    pub fn send(
-        self,
-        arguments: impl serde::Serialize,
-    ) -> Result<(), crate::arguments::UnserializableArguments> {
-        let payload = crate::arguments::to_payload(&arguments)?;
-        let (data, attachments) = crate::arguments::to_ack(&payload);
-        self.send_data(data, attachments);
+    pub fn send(self, arguments: impl Serialize) -> Result<(), UnserializableArguments> {
+        let payload = arguments::to_payload(&arguments)?;
+        self.answer(Values::Payload(payload));
         Ok(())
     }
 
-    /// Answers with a payload that is written already.
-    pub fn send_data(self, data: AckData, attachments: Vec<Bytes>) {
+    /// Answers with arguments that came, as they came.
+    pub fn send_arguments(self, arguments: EventArguments) {
+        self.answer(Values::Arguments(arguments));
+    }
+
+    fn answer(self, values: Values) {
         if self.answered.is_some_and(|answered| answered.swap(true, Ordering::Relaxed)) {
             return;
         }
-        let ack = self.id;
+        let id = self.id;
         self.socket.on_home(move |socket, connection| {
-            if !socket.is_connected() {
-                return;
+            if socket.is_connected() {
+                let namespace = socket.namespace().wire_name();
+                AckPacket { namespace, id, values: &values }.send(connection);
             }
-            let body = match attachments.len() {
-                0 => Body::Ack { ack, data },
-                count => Body::BinaryAck { attachments: count, ack, data },
-            };
-            let packet = Packet { namespace: socket.namespace().wire_name().clone(), body };
-            connection.send_packet(&packet, &attachments);
         });
     }
 
@@ -223,8 +225,8 @@ impl Ack {
     }
 }
 
-impl std::fmt::Debug for Ack {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Ack({} of {:?})", self.id, self.socket)
     }
 }

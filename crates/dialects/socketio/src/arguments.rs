@@ -68,11 +68,11 @@ impl EventArguments {
     pub(crate) fn from_event(data: &EventData, attachments: Vec<Bytes>) -> EventArguments {
         let json = data.json().clone();
         let start = behind_first(json.as_str());
-        EventArguments { json, start, attachments: attachments.into() }
+        EventArguments { json, start, attachments: shared(attachments) }
     }
 
     pub(crate) fn from_ack(data: &AckData, attachments: Vec<Bytes>) -> EventArguments {
-        EventArguments::of_array(data.json().clone(), attachments.into())
+        EventArguments::of_array(data.json().clone(), shared(attachments))
     }
 
     fn of_array(json: RawJson, attachments: Arc<[Bytes]>) -> EventArguments {
@@ -139,6 +139,17 @@ impl EventArguments {
         Some(Payload::Arguments(Arc::new(arguments)))
     }
 
+    /// As [`EventArguments::payload_of`], of a value that is an array: each of its elements is an argument.
+    pub(crate) fn payload_of_several(&self, array: &str) -> Option<Payload> {
+        if !array.starts_with('[') {
+            return None;
+        }
+        let json = RawJson::from_serializer(array.to_owned());
+        // Checked, because the bytes may stand elsewhere.
+        let arguments = model::Arguments::new(json, self.attachments.to_vec()).ok()?;
+        Some(EventArguments::of_payload(&Payload::Arguments(Arc::new(arguments))).to_payload())
+    }
+
     /// The arguments as an array without a name before them.
     fn to_array(&self) -> model::Arguments {
         let json = if self.start <= open(self.json.as_str()) {
@@ -154,7 +165,7 @@ impl EventArguments {
     }
 
     /// From the first argument to the end of the array.
-    fn rest(&self) -> &str {
+    pub(crate) fn rest(&self) -> &str {
         self.json.as_str().get(self.start..).unwrap_or("]")
     }
 }
@@ -225,6 +236,11 @@ fn single(json: &Bytes, only: &str, attachments: &[Bytes]) -> Option<Payload> {
         }
         _ => None,
     }
+}
+
+/// Mostly there are none, and that takes no memory.
+fn shared(attachments: Vec<Bytes>) -> Arc<[Bytes]> {
+    if attachments.is_empty() { Arc::default() } else { attachments.into() }
 }
 
 /// Where the first element of an array begins, or its end.

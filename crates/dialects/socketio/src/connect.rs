@@ -16,7 +16,9 @@ pub use self::handshake::Handshake;
 use crate::connection::Connection;
 use crate::handler::ConnectRefused;
 use crate::io::Seat;
+use crate::namespace::Reach;
 use crate::recovery::{Claim, Earlier, Pid};
+use crate::rooms::Begun;
 use crate::socket::{Phase, Recovered, SocketParts};
 use crate::{Body, Namespace, NamespaceName, Outcome, Packet, Socket, SocketId, Version, queue, rooms};
 
@@ -96,7 +98,9 @@ impl Attempt {
                 let connection = Rc::clone(&self.connection);
                 // Not on its way any more, before its handlers run.
                 drop(self);
-                queue::handle_connected(&socket, &connection);
+                if socket.is_connected() {
+                    queue::handle_connected(&socket, &connection);
+                }
             }
             Err(NotConnected::Refused(refused)) => refuse(&self.connection, self.name.clone(), &refused),
             Err(NotConnected::Gone) => {}
@@ -110,26 +114,27 @@ impl Attempt {
         let seat = seat.ok_or_else(|| ConnectRefused::new("Invalid namespace"))?;
         let caller = self.authenticate(&handshake, seat.namespace()).await?;
         let applicant = Applicant { handshake, namespace: seat.namespace().clone(), caller };
-        if let Some(earlier) = self.earlier(&applicant).await {
+        if let Some((earlier, offset)) = self.earlier(&applicant).await {
             self.check_open()?;
-            let since = earlier.since;
-            if let Some((socket, missed)) = self.recover(&applicant, earlier).await? {
+            if let Some((socket, missed)) = self.recover(&applicant, earlier, offset).await? {
                 if let Err(gone) = self.check_open() {
                     rooms::unlisten_all(&socket, connection);
                     return Err(gone);
                 }
                 // Before the answer, as the reference server does it: the client keeps what it gets until then.
                 missed.send(connection);
-                self.finish(&socket, seat, since);
+                self.finish(&socket, seat, missed.begun);
                 return Ok(socket);
             }
         }
         self.check_open()?;
         let socket = self.socket(&applicant, None);
         self.pass_middlewares(&socket).await?;
-        self.take_caller(&applicant.caller)?;
+        if applicant.namespace.reach() != Reach::Apart {
+            self.take_caller(&applicant.caller)?;
+        }
         let since = connection.io().node().position(&applicant.caller);
-        self.finish(&socket, seat, since);
+        self.finish(&socket, seat, Begun { since, offset: None });
         rooms::enter(&socket, connection);
         Ok(socket)
     }
@@ -144,17 +149,21 @@ impl Attempt {
         handshake: &Arc<Handshake>,
         namespace: &Namespace,
     ) -> Result<Arc<Caller>, ConnectRefused> {
-        match self.connection.io().authenticator() {
+        let is_apart = namespace.reach() == Reach::Apart;
+        match self.connection.io().authenticator().filter(|_| !is_apart) {
             Some(authenticator) => authenticator.authenticate(handshake, namespace).wait().await,
             None => Ok(Arc::clone(self.connection.io().server())),
         }
     }
 
-    /// What the client left behind, if it says so and is who it was.
-    async fn earlier(&self, applicant: &Applicant) -> Option<Earlier> {
-        let recovery = self.connection.io().recovery()?;
+    /// What the client left behind, if it says so and is who it was, and the last event that it got.
+    async fn earlier(&self, applicant: &Applicant) -> Option<(Earlier, Option<Position>)> {
+        let io = self.connection.io();
         let claim = Claim::of(&applicant.handshake)?;
-        recovery.take(&claim, &applicant.namespace, &applicant.caller).await
+        let earlier = io.recovery()?.take(&claim, &applicant.namespace, &applicant.caller).await?;
+        // What it has got has a position that was given out.
+        let newest = io.node().position(&applicant.caller);
+        Some((earlier, claim.offset.map(|offset| offset.min(newest))))
     }
 
     /// A socket that goes on where an earlier one ended. None if what it missed is not to be had any more: then the client
@@ -163,6 +172,7 @@ impl Attempt {
         &self,
         applicant: &Applicant,
         earlier: Earlier,
+        offset: Option<Position>,
     ) -> Result<Option<(Socket, rooms::Missed)>, NotConnected> {
         let socket = self.socket(applicant, Some(&earlier));
         let recovery = self.connection.io().recovery();
@@ -170,7 +180,7 @@ impl Attempt {
             self.pass_middlewares(&socket).await?;
         }
         self.take_caller(&applicant.caller)?;
-        let missed = rooms::restore(&socket, &self.connection, earlier.rooms, earlier.since).await;
+        let missed = rooms::restore(&socket, &self.connection, earlier.rooms, earlier.begun, offset).await;
         Ok(missed.map(|missed| (socket, missed)))
     }
 
@@ -183,16 +193,14 @@ impl Attempt {
     }
 
     /// The connection is its first socket's: permissions of the later ones are theirs, limits and accounts are of the first.
+    /// What it listens to is in one org for as long as it lasts.
     fn take_caller(&self, caller: &Arc<Caller>) -> Result<(), NotConnected> {
         let client = self.connection.client();
         match client.caller() {
-            Some(current) if Arc::ptr_eq(&current, caller) => Ok(()),
-            Some(current) if !self.connection.is_vacant() => {
-                let is_same = current.org == caller.org;
-                is_same
-                    .then_some(())
-                    .ok_or_else(|| ConnectRefused::new("This connection is another org's").into())
+            Some(current) if current.org != caller.org => {
+                Err(ConnectRefused::new("This connection is another org's").into())
             }
+            Some(current) if Arc::ptr_eq(&current, caller) || self.connection.has_caller() => Ok(()),
             _ => client
                 .replace_caller(Arc::clone(caller))
                 .map_err(|error| NotConnected::Refused(ConnectRefused::new(error.to_string()))),
@@ -201,7 +209,9 @@ impl Attempt {
 
     fn socket(&self, applicant: &Applicant, earlier: Option<&Earlier>) -> Socket {
         let connection = &self.connection;
-        let is_recovering = connection.io().recovery().is_some() && connection.version() == Version::V5;
+        let is_apart = applicant.namespace.reach() == Reach::Apart;
+        let is_recovering =
+            !is_apart && connection.io().recovery().is_some() && connection.version() == Version::V5;
         let socket = Socket::new(SocketParts {
             id: earlier.map_or_else(|| self.new_id(), |earlier| earlier.id.clone()),
             namespace: applicant.namespace.clone(),
@@ -232,13 +242,13 @@ impl Attempt {
     }
 
     /// The socket is connected, and its client told so.
-    fn finish(&self, socket: &Socket, seat: Seat, since: Position) {
+    fn finish(&self, socket: &Socket, seat: Seat, begun: Begun) {
         let connection = &self.connection;
         socket.enter(Phase::Connected);
         connection.add(socket.clone(), seat);
         socket.namespace().registry().insert(socket.clone());
         if let (Some(recovery), Some(pid)) = (connection.io().recovery(), socket.pid()) {
-            recovery.note_connected(pid, socket, since);
+            recovery.note_connected(pid, socket, begun);
         }
         let body = Body::Connect { query: None, payload: Some(granted(socket)) };
         connection.send_packet(&Packet { namespace: self.name.clone(), body }, &[]);

@@ -15,6 +15,7 @@ pub(crate) use self::route::Talk;
 
 use crate::home::{self, ConnectionKey};
 use crate::io::Seat;
+use crate::namespace::Reach;
 use crate::socket::Phase;
 use crate::timers::{self, Due};
 use crate::{
@@ -107,9 +108,9 @@ impl Connection {
         self.has_ended.get()
     }
 
-    /// Whether the client is in no namespace, and so may be whoever it says next.
-    pub(crate) fn is_vacant(&self) -> bool {
-        self.members.borrow().is_empty()
+    /// Whether a socket of its is somebody: else the client may be whoever it says next.
+    pub(crate) fn has_caller(&self) -> bool {
+        self.members.borrow().iter().any(|member| member.socket.namespace().reach() != Reach::Apart)
     }
 
     /// Sends a packet with its attachments, behind what was sent before.
@@ -161,7 +162,8 @@ impl Connection {
         found.map(|member| member.socket.clone())
     }
 
-    fn sockets(&self) -> SmallVec<[Socket; 4]> {
+    /// Its sockets that are connected.
+    pub(crate) fn sockets(&self) -> SmallVec<[Socket; 4]> {
         self.members.borrow().iter().map(|member| member.socket.clone()).collect()
     }
 
@@ -231,7 +233,7 @@ impl Connection {
 
     /// The client had its time to ask for a namespace.
     pub(crate) fn handle_connect_timeout(self: &Rc<Self>) {
-        if self.is_vacant() {
+        if self.members.borrow().is_empty() {
             self.fail(DisconnectReason::ForcedServerClose);
         }
     }

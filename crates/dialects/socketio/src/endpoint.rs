@@ -7,11 +7,13 @@ use antiphon_net::{Format, Worker};
 use futures_util::future::LocalBoxFuture;
 
 use crate::connection::{Connection, Talk};
+use crate::recovery::stored;
 use crate::{Io, NamespaceName, Outcome, Version, connect, formats};
 
 impl Io {
     /// What serves it on one worker: an endpoint by itself, or to be mounted beside others.
     pub fn endpoint(&self, worker: &Worker) -> Engine {
+        stored::begin(self);
         let settings = Rc::new(self.settings().engine.clone());
         Engine::new(settings, Rc::new(Server { io: self.clone() }), worker)
     }

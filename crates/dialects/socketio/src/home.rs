@@ -41,6 +41,10 @@ pub(crate) struct ConnectionKey {
 }
 
 impl ConnectionKey {
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+
     pub(crate) fn worker(self) -> WorkerId {
         self.worker
     }
@@ -94,6 +98,11 @@ pub(crate) fn remove(key: ConnectionKey) {
         // Outside of the borrow: it may be the last to hold what an application keeps with it.
         drop(removed);
     });
+}
+
+/// Looks at each connection of this thread. None may be added or removed meanwhile.
+pub(crate) fn each(mut look: impl FnMut(&Rc<Connection>)) {
+    HOME.with(|home| home.table.borrow().connections.iter().for_each(|(_, connection)| look(connection)));
 }
 
 /// The connections of this thread.

@@ -64,8 +64,11 @@ type Matcher = Arc<dyn Fn(&Candidate<'_>) -> Outcome<bool> + Send + Sync>;
 struct Hooks {
     authenticator: Option<Arc<dyn Authenticator>>,
     admission: Option<Admission>,
-    new_namespace: Vec<Arc<dyn Fn(&Namespace) + Send + Sync>>,
+    new_namespace: Vec<NamespaceHook>,
 }
+
+/// Is told of a namespace that was made.
+pub type NamespaceHook = Arc<dyn Fn(&Namespace) + Send + Sync>;
 
 /// Lets a client open a connection, or refuses it.
 pub type Admission =
@@ -218,7 +221,7 @@ impl Io {
     }
 
     /// Adds who is told of each namespace that is made.
-    pub fn on_new_namespace(&self, told: Arc<dyn Fn(&Namespace) + Send + Sync>) {
+    pub fn on_new_namespace(&self, told: NamespaceHook) {
         self.0.hooks.write().new_namespace.push(told);
     }
 

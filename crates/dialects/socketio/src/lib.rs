@@ -53,13 +53,13 @@ pub use handler::{
     AnyHandler, ConnectRefused, ConnectionHandler, DisconnectHandler, ErrorHandler, Event, EventName,
     Handler, HandlerError, HandlerResult, Middleware, OutgoingEvent, OutgoingHandler, PacketMiddleware,
 };
-pub use io::{Admission, InvalidNamespace, Io};
+pub use io::{Admission, InvalidNamespace, Io, NamespaceHook};
 pub use namespace::Namespace;
 pub use operator::{BroadcastOperator, RemoteSocket};
 pub use outcome::Outcome;
 pub use rooms::{JoinError, Rooms};
 pub use server_side::{ServerSideAck, ServerSideAckError, ServerSideEvent, ServerSideHandler};
-pub use settings::{InvalidSocketIoSettings, Parser, RecoverySettings, SocketIoSettings};
+pub use settings::{InvalidSocketIoSettings, Parser, RecoverySettings, RecoveryStored, SocketIoSettings};
 pub use socket::{Extensions, Socket, SocketData, SocketId};
 pub use wire::attachments::{Decoder, Message};
 pub use wire::builder::DataBuilder;

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::handler::{
     AnyHandler, Behaviour, ConnectionHandler, DisconnectHandler, ErrorHandler, Handler, Middleware,
@@ -24,6 +24,21 @@ struct Inner {
     sockets: Registry,
     rooms: RoomIndex,
     server_side: ServerSide,
+    reach: OnceLock<Reach>,
+}
+
+/// How that which is sent to sockets of a namespace finds them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// By channels: everyone's, those of rooms, and each socket's own where it is needed. What is sent is a publication, which
+    /// other dialects have a part in.
+    #[default]
+    Channels,
+    /// One socket after the other, whatever orgs they are in. What they listen to is what their clients ask for.
+    Sockets,
+    /// One socket after the other. They are in no org and listen to nothing: who may connect is for the namespace's middlewares
+    /// alone to say.
+    Apart,
 }
 
 /// How a namespace came to be.
@@ -47,6 +62,7 @@ impl Namespace {
             sockets: Registry::default(),
             rooms: RoomIndex::default(),
             server_side: ServerSide::default(),
+            reach: OnceLock::new(),
         }))
     }
 
@@ -153,6 +169,15 @@ impl Namespace {
 
     pub(crate) fn origin(&self) -> Origin {
         self.0.origin
+    }
+
+    /// How its sockets are reached from here on. To be said before there are any; the first word counts.
+    pub(crate) fn set_reach(&self, reach: Reach) {
+        let _ = self.0.reach.set(reach);
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        self.0.reach.get().copied().unwrap_or_default()
     }
 }
 

@@ -109,6 +109,10 @@ impl BroadcastOperator {
         match Route::of(&emission, &self.targets, &self.namespace)? {
             Route::Nowhere => Ok(()),
             Route::Direct(socket) => emission.send_to(&socket).or_else(allow_gone),
+            Route::Each(sockets) => {
+                let mut each = sockets.iter();
+                each.try_for_each(|socket| emission.clone().send_to(socket).or_else(allow_gone))
+            }
             Route::Publish(drafts) => {
                 self.show(&emission);
                 publish(io, drafts)
@@ -130,6 +134,13 @@ impl BroadcastOperator {
                 Ok(reply) => Ok(BroadcastAcks::of_one(&socket, reply)),
                 Err(error) => allow_gone(error).map(|()| BroadcastAcks::of_nobody()),
             },
+            Route::Each(sockets) => {
+                let called = sockets.iter().filter_map(|socket| match emission.clone().call(socket) {
+                    Ok(reply) => Some(Ok((socket.id().clone(), reply))),
+                    Err(error) => allow_gone(error).err().map(Err),
+                });
+                Ok(BroadcastAcks::of_each(called.collect::<Result<_, EmitError>>()?))
+            }
             Route::Publish(drafts) => {
                 self.show(&emission);
                 let awaited: HashSet<SocketId> =
@@ -188,9 +199,9 @@ impl BroadcastOperator {
 
     /// Shows the event to whoever wants to see what goes out to a socket.
     fn show(&self, emission: &Emission) {
-        if self.namespace.behaviour().sees_outgoing() {
+        if self.namespace.behaviour().may_see_outgoing() {
             let emission = Arc::new(emission.clone());
-            for socket in self.sockets() {
+            for socket in self.sockets().into_iter().filter(Socket::has_outgoing_handlers) {
                 let emission = Arc::clone(&emission);
                 socket.on_home(move |socket, _| emission.show(socket));
             }

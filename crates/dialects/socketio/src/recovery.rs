@@ -4,8 +4,9 @@
 //! publications that it missed are the channels' business: what neither memory nor store has makes the client a new one.
 
 mod earlier;
+pub(crate) mod stored;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,8 +20,9 @@ use tokio::time::Instant;
 pub(crate) use self::earlier::Earlier;
 
 use crate::connect::{Handshake, random_id};
+use crate::rooms::Begun;
 use crate::timers::{self, Due};
-use crate::{DisconnectReason, Io, Namespace, RecoverySettings, Socket};
+use crate::{DisconnectReason, Io, Namespace, RecoverySettings, RecoveryStored, Socket};
 
 /// What a client proves with that it is who was here before: known to it and the server alone.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -30,7 +32,7 @@ pub(crate) struct Pid(Arc<str>);
 pub(crate) struct Claim {
     pid: Pid,
     /// The last event that it got, if it got one.
-    offset: Option<Position>,
+    pub(crate) offset: Option<Position>,
 }
 
 /// Who is here, and who was here lately.
@@ -43,15 +45,17 @@ pub(crate) struct Recovery {
 struct Sessions {
     live: HashMap<Pid, Live>,
     kept: HashMap<Pid, Kept>,
+    /// Those whose records are being read: each is for one client alone.
+    taken: HashSet<Pid>,
     /// The kept ones, oldest first. What was taken meanwhile is in it still.
     order: VecDeque<(Instant, Pid)>,
     is_timed: bool,
 }
 
-/// A socket that is connected, and from where on it has to be sent what it missed if it says nothing better.
+/// A socket that is connected.
 struct Live {
     socket: Socket,
-    since: Position,
+    begun: Begun,
 }
 
 struct Kept {
@@ -68,15 +72,18 @@ impl Recovery {
         &self.settings
     }
 
-    /// A socket is connected. `since` is a position that all it was sent before is below.
-    pub(crate) fn note_connected(&self, pid: &Pid, socket: &Socket, since: Position) {
-        self.sessions.lock().live.insert(pid.clone(), Live { socket: socket.clone(), since });
+    /// A socket is connected.
+    pub(crate) fn note_connected(&self, pid: &Pid, socket: &Socket, begun: Begun) {
+        self.sessions.lock().live.insert(pid.clone(), Live { socket: socket.clone(), begun });
     }
 
     /// A socket is disconnected, and may not come back.
     pub(crate) fn forget(&self, socket: &Socket) {
-        if let Some(pid) = socket.pid() {
-            self.sessions.lock().live.remove(pid);
+        let Some(pid) = socket.pid() else { return };
+        if self.sessions.lock().live.remove(pid).is_some()
+            && self.settings.stored == RecoveryStored::WhileConnected
+        {
+            Earlier::remove(socket.io(), &socket.caller().org, pid);
         }
     }
 
@@ -84,17 +91,18 @@ impl Recovery {
     pub(crate) fn keep(&self, socket: &Socket) {
         let Some(pid) = socket.pid() else { return };
         let Some(live) = self.sessions.lock().live.remove(pid) else { return };
-        let earlier = Earlier::of(socket, live.since);
-        earlier.store(socket.io(), &self.settings);
+        let earlier = Earlier::of(socket, live.begun);
+        earlier.store(socket.io(), self.settings.max_disconnection());
         let expires = Instant::now() + self.settings.max_disconnection();
         let mut dropped = Vec::new();
         let mut sessions = self.sessions.lock();
         sessions.order.push_back((expires, pid.clone()));
         sessions.kept.insert(pid.clone(), Kept { earlier, expires });
-        while sessions.kept.len() > self.settings.sessions_max {
+        let max = self.settings.sessions_max;
+        while sessions.kept.len() > max || sessions.order.len() > max.saturating_mul(2) {
             let Some((_, oldest)) = sessions.order.pop_front() else { break };
             if let Some(kept) = sessions.kept.remove(&oldest) {
-                Earlier::remove(socket.io(), &oldest);
+                Earlier::remove(socket.io(), &kept.earlier.org, &oldest);
                 dropped.push(kept);
             }
         }
@@ -122,6 +130,8 @@ impl Recovery {
     }
 
     /// Takes what a client comes back to: nobody else can after it. A connection that is not known to be lost yet is ended.
+    ///
+    /// What is another's, who may have given its key away, stays with him.
     pub(crate) async fn take(
         &self,
         claim: &Claim,
@@ -129,36 +139,46 @@ impl Recovery {
         caller: &Caller,
     ) -> Option<Earlier> {
         let io = namespace.io();
-        self.end_live(&claim.pid).await;
-        let kept = self.sessions.lock().kept.remove(&claim.pid);
-        let mut earlier = match kept {
-            Some(kept) => {
-                Earlier::remove(io, &claim.pid);
-                kept.earlier
+        let live = self.sessions.lock().live.get(&claim.pid).map(|live| live.socket.clone());
+        if let Some(socket) = live {
+            if !earlier::is_of(socket.namespace().name(), socket.caller(), namespace, caller) {
+                return None;
             }
-            None => Earlier::load(io, &claim.pid).await?,
-        };
-        if earlier.namespace != namespace.name() || !earlier.is_of(caller) {
-            return None;
+            end(&socket).await;
         }
-        // Nothing from before it was connected, whatever it says, and nothing that has no position yet.
-        let newest = io.node().position(caller);
-        let offset = claim.offset.map_or(earlier.since, |offset| offset.min(newest));
-        earlier.since = earlier.since.max(offset);
+        let kept = {
+            let mut sessions = self.sessions.lock();
+            let is_his = sessions.kept.get(&claim.pid).map(|kept| kept.earlier.is_of(namespace, caller));
+            match is_his {
+                Some(true) => sessions.kept.remove(&claim.pid),
+                Some(false) => return None,
+                None if sessions.taken.insert(claim.pid.clone()) => None,
+                // Another is about to get it.
+                None => return None,
+            }
+        };
+        let earlier = match kept {
+            Some(kept) => Some(kept.earlier),
+            None => {
+                let loaded = Earlier::load(io, &caller.org, &claim.pid).await;
+                self.sessions.lock().taken.remove(&claim.pid);
+                loaded.filter(|earlier| earlier.is_of(namespace, caller))
+            }
+        };
+        let earlier = earlier?;
+        Earlier::remove(io, &earlier.org, &claim.pid);
         Some(earlier)
     }
+}
 
-    async fn end_live(&self, pid: &Pid) {
-        let live = self.sessions.lock().live.get(pid).map(|live| live.socket.clone());
-        let Some(socket) = live else { return };
-        let (done, ended) = oneshot::channel();
-        socket.on_home(move |socket, connection| {
-            connection.end(socket, DisconnectReason::TransportClose);
-            let _ = done.send(());
-        });
-        // An error says that it ended by itself.
-        let _ = ended.await;
-    }
+async fn end(socket: &Socket) {
+    let (done, ended) = oneshot::channel();
+    socket.on_home(move |socket, connection| {
+        connection.end(socket, DisconnectReason::TransportClose);
+        let _ = done.send(());
+    });
+    // An error says that it ended by itself.
+    let _ = ended.await;
 }
 
 impl Claim {

@@ -4,7 +4,10 @@
 //! is in a room stands in the namespace's [`RoomIndex`]. Everyone in a namespace is a channel of its own without being a room.
 //! A socket's own room, which has its id for a name, is a channel only with connection state recovery, or once somebody needs
 //! it to be one; until then the namespace's registry says who that is.
+//!
+//! Where sockets are reached one by one, neither everyone nor a socket's own room is a channel.
 
+mod asked;
 mod index;
 mod names;
 mod pending;
@@ -18,17 +21,23 @@ use antiphon_hub::Since;
 use antiphon_model::{ChannelId, Position};
 use antiphon_net::{Format, ListenError};
 
+pub(crate) use asked::Asked;
+use asked::CatchUp;
 pub(crate) use index::RoomIndex;
 pub use names::Rooms;
 use pending::Place;
-pub(crate) use recover::{Missed, RoomRecord, restore, snapshot};
+pub(crate) use recover::{Begun, Missed, RoomRecord, restore, snapshot};
 pub(crate) use set::RoomSet;
-use set::{Added, Own, Stage};
+use set::{Added, Own, Room, Stage};
 
-use crate::channels::{InvalidRoom, channel_of, namespace_of, room_of};
+use crate::channels::{InvalidRoom, channel_of, room_of};
 use crate::connection::Connection;
 use crate::formats::{self, Offsets};
+use crate::namespace::Reach;
 use crate::{Socket, Version};
+
+/// Before the names of channels that are no rooms. No room's name has a control character in it.
+const NO_ROOM: char = '\u{1f}';
 
 /// A socket does not join a room.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -67,13 +76,13 @@ impl Socket {
         }
         let namespace = self.namespace();
         let channel = channel_of(namespace.wire_name(), Some(room))?;
-        if let Some(owner) = namespace.socket(room) {
+        if let Some(owner) = namespace.socket(room).filter(|_| namespace.reach() == Reach::Channels) {
             open_own(&owner)?;
         }
         let (max, since) = (self.io().settings().rooms_per_socket_max, since(self));
         // Held until the subscription is under way, so that those of two threads are in the order of their words.
         let mut set = self.room_set().lock();
-        match set.add(room, &channel, since, max)? {
+        match set.add(room, Room::joined(&channel, since), max)? {
             Added::Nothing | Added::BeforeEntry => return Ok(()),
             Added::Subscription => {}
         }
@@ -129,9 +138,10 @@ pub(crate) fn enter(socket: &Socket, connection: &Rc<Connection>) {
     set.enter(own(socket));
     let client = connection.client();
     let channels = implied_channels(socket, &set);
+    let listens = socket.namespace().reach() != Reach::Apart;
     let failed = channels
         .iter()
-        .chain(set.channels())
+        .chain(set.channels().filter(|_| listens))
         .find_map(|channel| client.attach(channel, Since::Now, socket.format()).err());
     let rooms = set.names();
     rooms.iter().for_each(|room| socket.namespace().room_index().add(socket, room));
@@ -150,6 +160,7 @@ pub(crate) fn unlisten_all(socket: &Socket, connection: &Rc<Connection>) {
     let client = connection.client();
     for channel in implied_channels(socket, &set).iter().chain(set.channels()) {
         client.unlisten(channel);
+        client.leave(channel);
     }
     let rooms = set.names();
     rooms.iter().for_each(|room| socket.namespace().room_index().remove(socket, room));
@@ -162,24 +173,34 @@ pub(crate) fn forget(socket: &Socket) {
     socket.room_set().lock().forget();
 }
 
-/// A socket listens to a channel by a request of its client's: it is in that room, if it is one of its namespace.
-pub(crate) fn note_listening(socket: &Socket, channel: &Arc<ChannelId>) {
-    let Some(room) = own_room_of(socket, channel) else { return };
-    let since = since(socket);
-    // How many there may be was asked when it began to listen.
+/// A socket begins to listen by a request of its client's, to several channels at once: with what was asked for, where the client is
+/// live, and from where on it gets what was before, if it wanted that.
+pub(crate) fn note_listening(socket: &Socket, begun: Vec<(Asked, Position, Option<Position>)>) {
     let mut set = socket.room_set().lock();
-    let added = set.add(&room, channel, since, usize::MAX);
-    set.pending.outdo(&room, Place::In);
+    let turn = set.next_turn();
+    let mut joined = Vec::new();
+    for (asked, live, since) in begun {
+        let name = name_of(socket, &asked.channel);
+        let catch_up = since.map(|_| CatchUp { turn, until: live });
+        let channel = Arc::clone(&asked.channel);
+        let room = Room { channel, since: since.unwrap_or(live), asked: Some(Box::new(asked)), catch_up };
+        // How many there may be was asked when it began to listen.
+        let added = set.add(&name, room, usize::MAX);
+        set.pending.outdo(&name, Place::In);
+        if let Ok(Added::Subscription) = added {
+            joined.push(name);
+        }
+    }
     drop(set);
-    if let Ok(Added::Subscription) = added {
+    for room in joined {
         socket.namespace().room_index().add(socket, &room);
         tell_joined(socket, &room);
     }
 }
 
 /// A socket listens to a channel no more by a request of its client's.
-pub(crate) fn note_unlistened(socket: &Socket, channel: &Arc<ChannelId>) {
-    let Some(room) = own_room_of(socket, channel) else { return };
+pub(crate) fn note_unlistened(socket: &Socket, channel: &ChannelId) {
+    let room = name_of(socket, channel);
     let mut set = socket.room_set().lock();
     let removed = set.remove(&room);
     set.pending.outdo(&room, Place::Out);
@@ -191,16 +212,21 @@ pub(crate) fn note_unlistened(socket: &Socket, channel: &Arc<ChannelId>) {
 }
 
 fn tell_joined(socket: &Socket, room: &str) {
+    socket.note_changed();
     socket.io().observe(|observer| observer.joined(socket.namespace(), room, socket.id()));
 }
 
 fn tell_left(socket: &Socket, room: &str) {
+    socket.note_changed();
     socket.io().observe(|observer| observer.left(socket.namespace(), room, socket.id()));
 }
 
-fn own_room_of(socket: &Socket, channel: &ChannelId) -> Option<Arc<str>> {
-    let is_own = namespace_of(channel) == *socket.namespace().wire_name();
-    room_of(channel).filter(|_| is_own).map(Arc::from)
+/// What a channel is called among a socket's rooms: a room is called what it is, and any other channel what no room can be.
+fn name_of(socket: &Socket, channel: &ChannelId) -> Arc<str> {
+    let namespace = socket.namespace().wire_name();
+    let room = room_of(channel)
+        .filter(|room| channel_of(namespace, Some(room)).is_ok_and(|of_room| *of_room == *channel));
+    room.map_or_else(|| format!("{NO_ROOM}{channel}").into(), Arc::from)
 }
 
 /// Makes a socket's own room a channel, if it is not: then others can be in it, and it can be one of several rooms.
@@ -229,6 +255,9 @@ pub(crate) fn own_channel(socket: &Socket) -> Result<Arc<ChannelId>, InvalidRoom
 }
 
 fn implied_channels(socket: &Socket, set: &RoomSet) -> Vec<Arc<ChannelId>> {
+    if socket.namespace().reach() != Reach::Channels {
+        return Vec::new();
+    }
     // Names of namespaces and ids are shorter than channels may be.
     let mut channels = Vec::from_iter(channel_of(socket.namespace().wire_name(), None));
     if set.own == Own::Channel {
@@ -239,13 +268,18 @@ fn implied_channels(socket: &Socket, set: &RoomSet) -> Vec<Arc<ChannelId>> {
 
 /// With connection state recovery, what is sent to a socket alone is kept for it on its own channel.
 fn own(socket: &Socket) -> Own {
-    if socket.pid().is_some() { Own::Channel } else { Own::Socket }
+    if keeps_own(socket) { Own::Channel } else { Own::Socket }
+}
+
+/// Whether what is sent to a socket alone is a publication, which it gets also when it comes back.
+pub(crate) fn keeps_own(socket: &Socket) -> bool {
+    socket.pid().is_some() && socket.namespace().reach() == Reach::Channels
 }
 
 /// From where on a room that is joined here is recovered.
 fn since(socket: &Socket) -> Position {
     match socket.pid() {
-        Some(_) => socket.io().node().position(socket.io().server()),
+        Some(_) => socket.io().node().position(socket.caller()),
         None => Position::ZERO,
     }
 }
@@ -260,6 +294,9 @@ impl Connection {
 }
 
 fn listen(socket: &Socket, channel: &Arc<ChannelId>) -> Result<(), ListenError> {
+    if socket.namespace().reach() == Reach::Apart {
+        return Ok(());
+    }
     let io = socket.io();
     io.workers().attach(socket.caller(), socket.address(), channel, socket.format())
 }
@@ -270,7 +307,7 @@ fn follow(socket: &Socket, set: &mut RoomSet, room: &Arc<str>, channel: &Arc<Cha
     if let Some(connection) = socket.at_home() {
         set.pending.outdo(room, place);
         if place == Place::Out {
-            connection.client().unlisten(channel);
+            unlisten(&connection, channel);
         }
         return;
     }
@@ -280,11 +317,16 @@ fn follow(socket: &Socket, set: &mut RoomSet, room: &Arc<str>, channel: &Arc<Cha
         let outdone = set.pending.arrive(&room, word);
         let left = (set.stage() == Stage::Left).then_some(Place::Out);
         match left.or(outdone).unwrap_or(place) {
-            Place::Out => {
-                connection.client().unlisten(&channel);
-            }
+            Place::Out => unlisten(connection, &channel),
             // It has begun to listen already, or never ceased to.
             Place::In => {}
         }
     });
+}
+
+/// Ends a subscription, with what a client may have asked for besides.
+fn unlisten(connection: &Connection, channel: &Arc<ChannelId>) {
+    let client = connection.client();
+    client.unlisten(channel);
+    client.leave(channel);
 }

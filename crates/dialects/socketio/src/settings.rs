@@ -66,9 +66,24 @@ pub struct RecoverySettings {
     /// Whether clients that recover pass by the middlewares. Default: true. With false each middleware has to take clients
     /// that were let in before.
     pub skip_middlewares: bool,
+    /// When it is stored what a client could recover: `while-connected`, so that it outlives a crash of the server, or
+    /// `at-disconnection`, which is enough for a server that stops in good order. Default: `while-connected`. That is one
+    /// small write about a second after a socket connected or changed its rooms or data, and one every ten minutes.
+    pub stored: RecoveryStored,
     /// How many lost connections are remembered at a time. Default: 100000. Beyond them the oldest cannot recover. Each
     /// takes about 500 bytes and what the application keeps with the socket.
     pub sessions_max: usize,
+}
+
+/// When it is stored what a client could recover.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveryStored {
+    /// As long as the client is connected, and when it loses its connection.
+    #[default]
+    WhileConnected,
+    /// When the client loses its connection.
+    AtDisconnection,
 }
 
 impl Default for SocketIoSettings {
@@ -95,7 +110,12 @@ impl Default for SocketIoSettings {
 
 impl Default for RecoverySettings {
     fn default() -> RecoverySettings {
-        RecoverySettings { max_disconnection_ms: 120_000, skip_middlewares: true, sessions_max: 100_000 }
+        RecoverySettings {
+            max_disconnection_ms: 120_000,
+            skip_middlewares: true,
+            stored: RecoveryStored::WhileConnected,
+            sessions_max: 100_000,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use antiphon_access::Caller;
 use antiphon_engineio::Transport;
@@ -49,6 +49,8 @@ struct Inner {
     format: &'static Format,
     /// With connection state recovery only.
     pid: Option<Pid>,
+    /// Whether what it could recover is another than what was stored.
+    is_changed: AtomicBool,
     rooms: Mutex<RoomSet>,
     queue: Mutex<Queue>,
     acks: Mutex<Acks>,
@@ -107,6 +109,7 @@ impl Socket {
             address: parts.address,
             format: parts.format,
             pid: parts.pid,
+            is_changed: AtomicBool::new(true),
             rooms: Mutex::default(),
             queue: Mutex::default(),
             acks: Mutex::default(),
@@ -204,6 +207,7 @@ impl Socket {
     /// Adds who sees every event that goes out.
     pub fn on_any_outgoing(&self, handler: OutgoingHandler) {
         self.0.handlers.change(|handlers| handlers.outgoing.push(handler));
+        self.0.namespace.behaviour().note_socket_sees_outgoing();
     }
 
     /// Adds a middleware that each event passes before its handlers.
@@ -299,6 +303,16 @@ impl Socket {
 
     pub(crate) fn handlers(&self) -> &SocketHandlers {
         &self.0.handlers
+    }
+
+    /// What it could recover is another from here on.
+    pub(crate) fn note_changed(&self) {
+        self.0.is_changed.store(true, Ordering::Relaxed);
+    }
+
+    /// Says whether what it could recover has changed since this was last called.
+    pub(crate) fn take_change(&self) -> bool {
+        self.0.is_changed.swap(false, Ordering::Relaxed) | self.0.data.take_change()
     }
 
     pub(crate) fn pid(&self) -> Option<&Pid> {

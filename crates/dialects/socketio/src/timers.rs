@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::home::{self, ConnectionKey, Whereabouts};
+use crate::recovery::stored;
 use crate::{Io, Socket, acks};
 
 /// What is to be done.
@@ -19,6 +20,8 @@ pub(crate) enum Due {
     Acks(Socket),
     /// Clients that lost their connection may not have come back.
     Recovery(Io),
+    /// What connected clients could recover is to be stored: at a tick of this number.
+    Store(Io, u32),
 }
 
 thread_local! {
@@ -90,6 +93,7 @@ fn handle(due: Due) {
             }
         }
         Due::Acks(socket) => acks::handle_timeout(&socket, Instant::now()),
+        Due::Store(io, tick) => stored::handle_tick(&io, tick),
         Due::Recovery(io) => {
             if let Some(recovery) = io.recovery() {
                 recovery.handle_timeout(&io, Instant::now());

@@ -22,6 +22,7 @@ mod take_over;
 mod volatile;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use antiphon_access::{Access, Caller, LimitSettings, OrgSettings};
@@ -30,7 +31,7 @@ use antiphon_model::{Draft, OrgId, Payload};
 use antiphon_net::{ClientAddress, Close, Mounts, NetSettings, NodeInputs, Server, ServerParts};
 use antiphon_node::metrics::{Protocol, Reason};
 use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
-use antiphon_store::{MemoryStore, StoreSettings};
+use antiphon_store::{MemoryStore, Store, StoreSettings};
 
 use crate::client::Socket;
 use crate::dialect::{Dialect, Gate, channel};
@@ -43,6 +44,7 @@ struct Setup {
     hub: HubSettings,
     limits: LimitSettings,
     rule: Rule,
+    store: Arc<dyn Store>,
     /// What is spoken below `/x`.
     script: Script,
 }
@@ -55,6 +57,7 @@ impl Default for Setup {
             hub: HubSettings::default(),
             limits: LimitSettings::default(),
             rule: Rule { persist: false, presence: false, ..Rule::default() },
+            store: Arc::new(MemoryStore::new(&StoreSettings::default()).unwrap()),
             script: Script::default(),
         };
         setup.limits.payload_bytes_max = 32 << 20;
@@ -72,10 +75,9 @@ struct Running {
 
 impl Setup {
     fn start(self) -> Running {
-        let Setup { workers, net, hub, limits, rule, script } = self;
+        let Setup { workers, net, hub, limits, rule, store, script } = self;
         let org = OrgSettings { name: "demo".into(), open: true, limits, ..OrgSettings::default() };
         let access = Access::load(vec![org]).unwrap();
-        let store = Arc::new(MemoryStore::new(&StoreSettings::default()).unwrap());
         let node = |inputs: NodeInputs| {
             let parts = NodeParts {
                 settings: NodeSettings { hub, ..NodeSettings::default() },
@@ -176,5 +178,14 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     while !done() {
         assert!(Instant::now() < late, "still waiting until {what}");
         std::thread::yield_now();
+    }
+}
+
+/// Ends another thread's work when this one is done with its own, or fails.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

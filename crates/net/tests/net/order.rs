@@ -1,6 +1,5 @@
 //! In what order things come that are sent in different ways.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -11,7 +10,7 @@ use antiphon_net::{Client, Close, Workers};
 use crate::client::Heard;
 use crate::dialect::{MESSAGES, channel};
 use crate::script::{Script, say};
-use crate::{Running, Setup};
+use crate::{Running, Setup, StopOnDrop};
 
 fn publish(client: &Client, name: &str, text: &str) {
     client.publish(Draft::new(channel(name), Payload::Binary(text.to_owned().into())), 0).unwrap();
@@ -45,7 +44,10 @@ fn message(text: &str, client: &Client) {
 }
 
 fn start(workers: usize) -> Running {
-    Setup { workers, script: Script::new(message), ..Setup::default() }.start()
+    let mut setup = Setup { workers, script: Script::new(message), ..Setup::default() };
+    // What comes is read when all is sent.
+    setup.net.outbox_bytes_max = 64 << 20;
+    setup.start()
 }
 
 /// Without the position, if it is a publication.
@@ -95,9 +97,10 @@ fn every_thread_has_its_order() {
         let (mut socket, address) = running.scripted("/x/");
         socket.text("attach");
         assert_eq!(socket.next_text(), "attached");
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = AtomicBool::new(false);
         let names = ["b", "c"];
         thread::scope(|scope| {
+            let _stops = StopOnDrop(&stop);
             for name in names {
                 let (running, workers) = (&running, running.server().workers().clone());
                 scope.spawn(move || {
@@ -108,10 +111,9 @@ fn every_thread_has_its_order() {
                 });
             }
             // On its own worker another session, which makes that worker publish and deliver in the midst of messages.
-            let (running, stopped) = (&running, Arc::clone(&stop));
-            scope.spawn(move || {
+            scope.spawn(|| {
                 let (mut other, _) = running.scripted("/x/");
-                while !stopped.load(Ordering::Relaxed) {
+                while !stop.load(Ordering::Relaxed) {
                     other.text("both other");
                     while !other.next_text().starts_with("sent") {}
                 }
@@ -139,7 +141,6 @@ fn every_thread_has_its_order() {
                     _ => panic!("{heard}"),
                 }
             }
-            stop.store(true, Ordering::Relaxed);
         });
     }
 }

@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Context;
 use std::thread;
 
@@ -14,6 +13,7 @@ use antiphon_model::{Compress, Draft, Payload, Position};
 use antiphon_net::{
     Accept, Client, Close, Format, MessageKind, Messages, Outgoing, Stream, StreamOptions, Upgrade, Worker,
 };
+use antiphon_store::{SqliteStore, StoreSettings};
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
@@ -21,7 +21,7 @@ use http::request::Parts;
 use crate::client::{Heard, Socket};
 use crate::dialect::{LINES, MESSAGES, channel, want};
 use crate::script::{self, Script, say};
-use crate::{Running, Setup, until};
+use crate::{Running, Setup, StopOnDrop, until};
 
 /// The streams of a worker, by the number of their session.
 #[derive(Default)]
@@ -131,18 +131,26 @@ fn publish(client: &Client, name: &str, text: &str) {
 
 /// The stream begins to read the store, and goes over before it is done.
 fn recover(number: &str, since: u64, client: &Client) {
-    let streams = streams(client.worker());
-    let stream = streams.0.borrow()[&number.parse().unwrap()].address();
+    let at = number.parse().unwrap();
+    let stream = streams(client.worker()).0.borrow()[&at].address();
     let stream = client.worker().client(stream).unwrap();
-    let listening = stream.clone();
-    let mut begun = Box::pin(async move {
-        let wants = vec![want("a", Since::After(Position(since)), &LINES)];
-        let begun = listening.attach_all(wants).await.unwrap();
-        listening.send_at_once(Outgoing::Text(b"0 begun"), Compress::AsConfigured);
-        listening.send_publications(&begun);
-    });
+    let begin = || {
+        let listening = stream.clone();
+        Box::pin(async move {
+            let wants = vec![want("a", Since::After(Position(since)), &LINES)];
+            let begun = listening.attach_all(wants).await.unwrap();
+            listening.send_at_once(Outgoing::Text(b"0 begun"), Compress::AsConfigured);
+            listening.send_publications(&begun);
+        })
+    };
     let mut context = Context::from_waker(futures_util::task::noop_waker_ref());
-    assert!(pin!(begun.as_mut()).poll(&mut context).is_pending());
+    let mut begun = begin();
+    // Where it was done at once there is nothing to be seen.
+    while begun.as_mut().poll(&mut context).is_ready() {
+        streams(client.worker()).0.borrow_mut().get_mut(&at).unwrap().queued();
+        assert!(stream.unlisten(&channel("a")));
+        begun = begin();
+    }
     over(number, client);
     stream.spawn(begun);
 }
@@ -178,44 +186,44 @@ fn number(line: &str) -> usize {
 
 #[test]
 fn under_traffic_nothing_is_lost_doubled_or_out_of_order() {
+    /// How far the publisher may be ahead: what waits has to fit into an outbox.
+    const AHEAD: usize = 2000;
     let running = setup().start();
     for round in 0..20 {
         let place = ask(&running, "/x/open/a,b");
-        let stop = Arc::new(AtomicBool::new(false));
-        let heard = thread::scope(|scope| {
-            let (running, stopped) = (&running, Arc::clone(&stop));
-            let publishing = scope.spawn(move || {
+        let heard = AtomicUsize::new(0);
+        let stop = AtomicBool::new(false);
+        let (lines, count) = thread::scope(|scope| {
+            let publishing = scope.spawn(|| {
                 let mut count = 0;
-                while !stopped.load(Ordering::Relaxed) || count < 100 {
-                    running.publish(["a", "b"][count % 2], count.to_string());
-                    count += 1;
+                while !stop.load(Ordering::Relaxed) {
+                    if count < heard.load(Ordering::Relaxed) + AHEAD {
+                        running.publish(["a", "b"][count % 2], count.to_string());
+                        count += 1;
+                    }
                 }
                 running.publish("a", "end");
                 count
             });
+            let _stops = StopOnDrop(&stop);
             let mut lines: Vec<usize> = Vec::new();
             for _ in 0..round {
-                let polled = ask(running, &format!("/x/poll/{place}"));
+                let polled = ask(&running, &format!("/x/poll/{place}"));
                 lines.extend(polled.lines().map(number));
+                heard.store(lines.len(), Ordering::Relaxed);
             }
-            let (mut socket, number_of) = beside(running, &place);
+            let (mut socket, number_of) = beside(&running, &place);
             socket.text(&format!("over {number_of}"));
             assert_eq!(socket.next_text(), "before");
-            for _ in 0..50 {
+            for _ in 0..AHEAD / 2 {
                 lines.push(number(&socket.next_text()));
+                heard.store(lines.len(), Ordering::Relaxed);
             }
             stop.store(true, Ordering::Relaxed);
-            let count = publishing.join().unwrap();
-            loop {
-                let text = socket.next_text();
-                if text.ends_with(" end") {
-                    break;
-                }
-                lines.push(number(&text));
-            }
-            (lines, count)
+            let texts = std::iter::repeat_with(|| socket.next_text());
+            lines.extend(texts.take_while(|text| !text.ends_with(" end")).map(|text| number(&text)));
+            (lines, publishing.join().unwrap())
         });
-        let (lines, count) = heard;
         assert_eq!(lines, (0..count).collect::<Vec<_>>());
         until("the stream is gone", || running.sessions("lines") == 0);
     }
@@ -252,12 +260,13 @@ fn what_waits_is_carried_over_however_much_it_is() {
 #[test]
 fn what_this_thread_published_and_sent_right_before_is_in_its_place() {
     let running = setup().start();
+    let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        let stop = Arc::new(AtomicBool::new(false));
+        let _stops = StopOnDrop(&stop);
         // Tasks that lie in the inbox when it happens.
-        let (stopped, workers) = (Arc::clone(&stop), running.server().workers().clone());
-        scope.spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
+        let workers = running.server().workers();
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
                 workers.ids().for_each(|id| workers.run(id, |_| {}));
                 thread::yield_now();
             }
@@ -270,7 +279,6 @@ fn what_this_thread_published_and_sent_right_before_is_in_its_place() {
             assert_eq!(socket.next_text(), format!("0 after {count}"));
             assert_eq!(socket.next_text(), "0 taken over");
         }
-        stop.store(true, Ordering::Relaxed);
     });
     running.until_empty();
 }
@@ -293,7 +301,10 @@ fn a_session_that_is_about_to_close_says_what_it_has_and_closes() {
 
 #[test]
 fn a_session_that_reads_the_store_meanwhile_hears_it_on_the_websocket() {
+    // Read on a thread of the store's, so that it takes its time.
+    let directory = tempfile::tempdir().unwrap();
     let mut setup = setup();
+    setup.store = Arc::new(SqliteStore::open(directory.path(), &StoreSettings::default()).unwrap());
     setup.rule.persist = true;
     setup.rule.ring_size = 1;
     setup.rule.history_size = 100;
@@ -319,15 +330,15 @@ fn a_session_that_reads_the_store_meanwhile_hears_it_on_the_websocket() {
 
 #[test]
 fn a_websocket_that_closes_takes_nothing_over() {
-    let script = setup().script;
-    let message: Arc<dyn Fn(&str, &Client) + Send + Sync> = Arc::new(|number, client| {
+    let closing = Script::new(|number, client| {
         let stream = streams(client.worker()).0.borrow_mut().remove(&number.parse().unwrap()).unwrap();
         client.close(Close { code: 4000, reason: "".into(), reconnect: false });
         let Err(mut stream) = client.take_over(stream, to_messages, to_websocket) else { panic!("taken") };
         assert_eq!(stream.queued().concat().split(|byte| *byte == b' ').nth(1), Some(&b"1\n"[..]));
         assert!(stream.is_open());
     });
-    let running = Setup { script: Script { message, ..script }, ..setup() }.start();
+    let script = Script { message: closing.message, ..setup().script };
+    let running = Setup { script, ..setup() }.start();
     let place = ask(&running, "/x/open/a");
     running.publish("a", "1");
     until("it waits", || running.node().metrics().outbox_bytes.get() > 0);

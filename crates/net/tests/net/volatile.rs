@@ -1,12 +1,15 @@
 //! What is dropped rather than waited for.
 
+use std::task::Context;
+
 use antiphon_hub::Since;
 use antiphon_model::{Compress, Draft, Kind, Payload};
-use antiphon_net::{Client, Outgoing};
+use antiphon_net::{Client, Close, Outgoing, Stream, StreamOptions};
+use bytes::Bytes;
 
 use crate::client::Socket;
-use crate::dialect::{MESSAGES, channel};
-use crate::script::{Script, say};
+use crate::dialect::{LINES, MESSAGES, channel};
+use crate::script::{self, Script, say};
 use crate::{Running, Setup, until};
 
 /// `fill <bytes>`, `try <text>`, or else attaches.
@@ -46,7 +49,7 @@ fn filled(running: &Running) -> Socket {
     socket.text(&format!("fill {FILLING}"));
     // Written in part: the socket is known to be blocked.
     let waiting = || running.node().metrics().outbox_bytes.get();
-    until("it waits", || waiting() > 0 && waiting() < FILLING as i64);
+    until("it waits", || (1 << 20..FILLING as i64).contains(&waiting()));
     socket
 }
 
@@ -85,4 +88,34 @@ fn a_blocked_socket_gets_publications_but_no_signals() {
     assert_eq!(socket.next_text(), "attached");
     publish(Kind::Signal, "5");
     assert_eq!(socket.next_publication().1, "5");
+}
+
+#[test]
+fn a_stream_that_nobody_awaits_is_not_sent_what_may_be_dropped() {
+    let script = Script::new(|_, client| {
+        let farewell = |_: &Close| Bytes::new();
+        let options = StreamOptions { protocol: "lines", heartbeat: None, farewell };
+        let worker = client.worker();
+        let mut stream = worker.open_stream(Some(script::caller(worker)), options).unwrap();
+        stream.attach(&channel("a"), Since::Now, &LINES).unwrap();
+        let send = |stream: &Stream, text: &'static [u8]| {
+            stream.send_volatile(Outgoing::Raw(text.into()), Compress::AsConfigured)
+        };
+        // Nobody has begun to wait, and nobody has taken anything.
+        assert!(send(&stream, b"1") && send(&stream, b"2"));
+        assert_eq!(stream.queued().concat(), b"12");
+        assert!(!send(&stream, b"3"));
+        stream.send(Outgoing::Raw("4".into()));
+        let mut context = Context::from_waker(futures_util::task::noop_waker_ref());
+        assert!(stream.poll_ready(&mut context).is_ready() && !send(&stream, b"5"));
+        assert_eq!(stream.queued().concat(), b"4");
+        assert!(stream.poll_ready(&mut context).is_pending() && send(&stream, b"6"));
+        assert_eq!(stream.queued().concat(), b"6");
+        say(client, "done");
+    });
+    let running = Setup { script, ..Setup::default() }.start();
+    let (mut socket, _) = running.scripted("/x/");
+    socket.text("stream");
+    assert_eq!(socket.next_text(), "done");
+    assert_eq!(running.drops("volatile"), 2);
 }

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use antiphon_access::{Access, Caller, HostPolicy, OriginPolicy, Transport};
 use antiphon_engineio::{AllowedOrigins, Denied, Engine};
 use antiphon_http::HttpSettings;
 use antiphon_net::Worker;
 use antiphon_node::Node;
+use antiphon_net::problem::{Problem, ProblemKind};
 use antiphon_socketio::{Authenticator, ConnectRefused, Handshake, Io, Namespace, Outcome, builtin};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use serde::Deserialize;
@@ -54,7 +56,11 @@ impl SocketIo {
         let admitting = Arc::clone(&gate);
         io.allow_request(Arc::new(move |handshake| Outcome::Ready(admitting.admit(handshake))));
         io.set_authenticator(Arc::new(ByAccess { gate: Arc::clone(&gate) }));
-        builtin::install(&io);
+        let bounds = builtin::Bounds {
+            history_limit_max: http.history_limit_max,
+            broadcast_timeout_max: Duration::from_secs(http.broadcast_timeout_secs_max),
+        };
+        builtin::install(&io, bounds);
         Ok(Some(SocketIo { io, path: section.path.clone(), section: section.clone(), gate }))
     }
 
@@ -65,14 +71,16 @@ impl SocketIo {
 
     /// What serves it on one worker.
     pub(crate) fn endpoint(&self, worker: &Worker) -> Engine {
-        if self.gate.node.set(Arc::clone(worker.node())).is_ok() {
+        // Other workers wait: none may serve a client before.
+        self.gate.node.get_or_init(|| {
             self.io.install(Arc::clone(worker.node()), worker.workers().clone());
             if self.section.admin.enabled
                 && let Err(error) = self.io.install_admin(self.section.admin.settings.clone())
             {
                 tracing::error!(%error, "socketio.admin cannot be served");
             }
-        }
+            Arc::clone(worker.node())
+        });
         self.io.endpoint(worker)
     }
 }
@@ -117,8 +125,16 @@ impl Authenticator for ByAccess {
         let Some(node) = self.gate.node.get() else {
             return Outcome::Ready(Err(ConnectRefused::new("the server is not ready")));
         };
-        Outcome::Ready(self.caller(node.access(), handshake, node.now().wall).map(Arc::new))
+        let caller = self.caller(node.access(), handshake, node.now().wall);
+        Outcome::Ready(caller.map(Arc::new).map_err(|problem| refused(&problem)))
     }
+}
+
+/// The problem that HTTP answers, as the error's `data`, and what it says as its `message`.
+fn refused(problem: &Problem) -> ConnectRefused {
+    let document: serde_json::Value = serde_json::from_slice(&problem.to_json()).unwrap_or_default();
+    let message = document["detail"].as_str().unwrap_or_default().to_owned();
+    ConnectRefused::new(message).with_data(&document)
 }
 
 impl ByAccess {
@@ -127,22 +143,22 @@ impl ByAccess {
         access: &Access,
         handshake: &Handshake,
         now: antiphon_model::Timestamp,
-    ) -> Result<Caller, ConnectRefused> {
-        let given: Credentials = handshake
-            .auth_as()
-            .map_err(|error| ConnectRefused::new(format!("auth takes token and identity: {error}")))?;
-        let token = given.token.or_else(|| handshake.query_value("token").map(Cow::into_owned));
-        let token = token.as_deref().or_else(|| handshake.header(AUTHORIZATION.as_str()));
-        let identity = given.identity.or_else(|| handshake.query_value("identity").map(Cow::into_owned));
-        let caller = access
-            .authenticate(token, identity.as_deref(), now)
-            .map_err(|error| ConnectRefused::new(error.to_string()))?;
+    ) -> Result<Caller, Problem> {
+        let given: Credentials = handshake.auth_as().map_err(|error| {
+            let detail = format!("auth is an object with token and identity, which are strings: {error}");
+            Problem::new(ProblemKind::InvalidParameter, detail).with_parameter("auth")
+        })?;
+        let query = |name| handshake.query_value(name).map(Cow::into_owned);
+        let header = || handshake.header(AUTHORIZATION.as_str()).map(str::to_owned);
+        let token = given.token.or_else(header).or_else(|| query("token"));
+        let identity = given.identity.or_else(|| query("identity"));
+        let caller = access.authenticate(token.as_deref(), identity.as_deref(), now)?;
         let (origin, host) = (handshake.header(ORIGIN.as_str()), handshake.header(HOST.as_str()));
         let transport = if handshake.is_secure() { Transport::Tls } else { Transport::Plain };
-        let by_org = access.org(&caller.org).map(|org| org.origins.check(origin, host, transport));
-        match (self.gate.origins.check(origin, host, transport), by_org) {
-            (Ok(()), _) | (_, Some(Ok(()))) => Ok(caller),
-            (Err(refused), _) => Err(ConnectRefused::new(refused.to_string())),
-        }
+        self.gate.origins.check(origin, host, transport).or_else(|refused| match access.org(&caller.org) {
+            Some(org) => org.origins.check(origin, host, transport),
+            None => Err(refused),
+        })?;
+        Ok(caller)
     }
 }

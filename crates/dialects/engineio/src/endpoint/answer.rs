@@ -10,7 +10,7 @@ use super::slots::Answered;
 use crate::encode::{self, Encoding, Wanted};
 use crate::handshake::Refusal;
 use crate::packet::Packet;
-use crate::payload::{BINARY_TYPE, Body, JsonpIndex, SCRIPT_TYPE, TEXT_TYPE, jsonp_script};
+use crate::payload::{BINARY_TYPE, Body, Codec, JsonpIndex, SCRIPT_TYPE, TEXT_TYPE, jsonp_script};
 use crate::session::{Answer, Then};
 
 /// What of a request decides how a poll is answered.
@@ -57,17 +57,16 @@ pub(super) async fn response(entry: &Entry, form: Form, answered: Answered) -> R
     payload(entry, form, waiting).await
 }
 
+/// The answer to the poll of a client that has left.
+pub(super) fn farewell(codec: &Codec, form: Form) -> Response<Bytes> {
+    let mut waiting = Vec::new();
+    encode::packet_into(Encoding::Polling(codec.poll_form()), &Packet::Noop, &mut waiting);
+    let (kind, body) = body(codec, form, waiting);
+    packets(kind, body)
+}
+
 async fn payload(entry: &Entry, form: Form, waiting: Vec<u8>) -> Response<Bytes> {
-    let (kind, body) = match form.jsonp {
-        Some(index) => match encode::body(entry.codec(), waiting, Wanted::Text) {
-            Body::Text(text) => (SCRIPT_TYPE, Bytes::from(jsonp_script(index, &text))),
-            Body::Binary(bytes) => (BINARY_TYPE, Bytes::from(bytes)),
-        },
-        None => match encode::body(entry.codec(), waiting, Wanted::Any) {
-            Body::Text(text) => (TEXT_TYPE, Bytes::from(text)),
-            Body::Binary(bytes) => (BINARY_TYPE, Bytes::from(bytes)),
-        },
-    };
+    let (kind, body) = body(entry.codec(), form, waiting);
     let settings = entry.shared().settings.http_compression;
     let may = entry.may_compress(body.len());
     let encoding = form.encoding.filter(|_| {
@@ -77,14 +76,29 @@ async fn payload(entry: &Entry, form: Form, waiting: Vec<u8>) -> Response<Bytes>
         Some(encoding) => compress(encoding, body).await,
         None => (body, None),
     };
+    let mut response = packets(kind, body);
+    if let Some(used) = used {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(used.as_str()));
+    }
+    response
+}
+
+/// The body that packets make, and its type.
+fn body(codec: &Codec, form: Form, waiting: Vec<u8>) -> (&'static str, Bytes) {
+    let wanted = if form.jsonp.is_some() { Wanted::Text } else { Wanted::Any };
+    match (encode::body(codec, waiting, wanted), form.jsonp) {
+        (Body::Text(text), Some(index)) => (SCRIPT_TYPE, jsonp_script(index, &text).into()),
+        (Body::Text(text), None) => (TEXT_TYPE, text.into()),
+        (Body::Binary(bytes), _) => (BINARY_TYPE, bytes.into()),
+    }
+}
+
+fn packets(kind: &'static str, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-    if let Some(used) = used {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(used.as_str()));
-    }
     response
 }
 

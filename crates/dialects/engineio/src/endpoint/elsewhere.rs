@@ -1,11 +1,14 @@
 //! Requests that came to another worker than their session's.
 
-use std::future::Future;
+use std::future::{Future, ready};
+use std::pin::pin;
 use std::rc::Rc;
 
 use antiphon_hub::WorkerId;
 use antiphon_net::Worker;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 use http::Response;
 use tokio::sync::oneshot;
 
@@ -39,73 +42,87 @@ impl Whose {
     }
 }
 
-/// Answers a GET.
-pub(super) async fn poll(worker: &Worker, whose: Whose, form: Form) -> Response<Bytes> {
+/// Answers a GET. Its session's worker has it when this returns.
+pub(super) fn poll(worker: &Worker, whose: Whose, form: Form) -> LocalBoxFuture<'static, Response<Bytes>> {
     match whose.elsewhere(worker) {
-        None => match whose.find(worker) {
-            Some(entry) => polling::poll(entry, form).await,
-            None => answer::refused(&Refusal::unknown_sid()),
-        },
-        Some(home) => carry(worker, home, whose, move |entry| polling::poll(entry, form)).await,
+        None => poll_here(worker, &whose, form),
+        Some(home) => carry(worker, home, move |worker| Some(poll_here(worker, &whose, form))).boxed_local(),
     }
 }
 
-/// Takes a POST and answers it.
-pub(super) async fn post(
+fn poll_here(worker: &Worker, whose: &Whose, form: Form) -> LocalBoxFuture<'static, Response<Bytes>> {
+    if let Some(entry) = whose.find(worker) {
+        return polling::poll(entry, form).boxed_local();
+    }
+    let departed = Table::of(worker).departed.take(&whose.sid, worker.now().monotonic);
+    let answer = match departed {
+        Some(codec) => answer::farewell(&codec, form),
+        None => answer::refused(&Refusal::unknown_sid()),
+    };
+    ready(answer).boxed_local()
+}
+
+/// Takes a POST and answers it. Its session's worker knows of it when this returns.
+pub(super) fn post(
     worker: &Worker,
     whose: Whose,
     form: Form,
     body_form: BodyForm,
-    body: impl Future<Output = Result<Bytes, BodyFailed>>,
-) -> Response<Bytes> {
+    body: impl Future<Output = Result<Bytes, BodyFailed>> + 'static,
+) -> LocalBoxFuture<'static, Response<Bytes>> {
     let Some(home) = whose.elsewhere(worker) else {
         return match whose.find(worker) {
-            Some(entry) => polling::post(entry, form, body_form, body).await,
-            None => {
-                // Read for nothing, so that the client sees the answer.
-                let _ = body.await;
+            Some(entry) => polling::post(entry, form, body_form, body).boxed_local(),
+            None => async move {
+                polling::rest(body).await;
                 answer::refused(&Refusal::unknown_sid())
             }
+            .boxed_local(),
         };
     };
     let (read, awaited) = oneshot::channel();
-    let post = carry(worker, home, whose, move |entry| {
+    let post = carry(worker, home, move |worker| {
         // The other side is dropped with its connection.
         let body = async { awaited.await.unwrap_or(Err(BodyFailed::Broken)) };
-        polling::post(entry, form, body_form, body)
+        Some(polling::post(whose.find(worker)?, form, body_form, body))
     });
-    let body = async {
+    async move {
+        let mut post = pin!(post);
         // Dropped there if the request is answered before.
-        let _ = read.send(body.await);
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        response = post => response,
-        () = body => unreachable!("what is pending never ends"),
+        let mut carried = pin!(body.map(|body| _ = read.send(body)));
+        tokio::select! {
+            biased;
+            () = &mut carried => post.await,
+            response = &mut post => {
+                polling::rest(carried).await;
+                response
+            }
+        }
     }
+    .boxed_local()
 }
 
-/// Has a request answered on its session's worker. If this is dropped, it is dropped there.
-async fn carry<F: Future<Output = Response<Bytes>>>(
+/// Has a request answered on its session's worker, if that is there. If what comes back is dropped, it is dropped there.
+fn carry<F: Future<Output = Response<Bytes>> + 'static, A>(
     worker: &Worker,
     home: WorkerId,
-    whose: Whose,
-    answer: impl FnOnce(Rc<Entry>) -> F + Send + 'static,
-) -> Response<Bytes> {
+    answer: A,
+) -> impl Future<Output = Response<Bytes>> + use<F, A>
+where
+    A: FnOnce(&Worker) -> Option<F> + Send + 'static,
+{
     let (mut answered, awaited) = oneshot::channel();
     worker.workers().run(home, move |worker| {
         // Not found, it drops what the answer would be sent by.
-        let Some(entry) = whose.find(worker) else { return };
+        let Some(answer) = answer(worker) else { return };
         tokio::task::spawn_local(async move {
             let response = tokio::select! {
-                // The session sees the request before it sees that it is given up.
-                biased;
-                response = answer(entry) => response,
+                response = answer => response,
                 () = answered.closed() => return,
             };
             // Dropped with its connection in this very moment.
             let _ = answered.send(response);
         });
     });
-    awaited.await.unwrap_or_else(|_| answer::refused(&Refusal::unknown_sid()))
+    async { awaited.await.unwrap_or_else(|_| answer::refused(&Refusal::unknown_sid())) }
 }

@@ -1,9 +1,12 @@
 //! From a request to what it is for, and what all answers have in common.
 
+use std::future::Future;
 use std::rc::Rc;
 
 use antiphon_net::{Endpoint, Peer, Upgrade, Worker};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Request as HttpRequest, Response, StatusCode};
@@ -12,6 +15,7 @@ use hyper::body::Incoming;
 
 use super::answer::{self, Form};
 use super::elsewhere::{self, Whose};
+use super::table::Table;
 use super::{Application, Link, LinkAddress, ServeSettings, body};
 use crate::handshake::{OpenVia, Refusal, RefusalCode, Request, RequestKind};
 use crate::payload::{BINARY_TYPE, BodyForm, JsonpIndex};
@@ -29,8 +33,10 @@ pub(super) struct Shared {
 }
 
 impl Engine {
-    /// An engine of the worker that runs here.
-    pub fn new(settings: Rc<ServeSettings>, application: Rc<dyn Application>, _worker: &Worker) -> Engine {
+    /// An engine of the worker that runs here. All engines of a worker keep their sessions in one place, where each is known under
+    /// its engine's path.
+    pub fn new(settings: Rc<ServeSettings>, application: Rc<dyn Application>, worker: &Worker) -> Engine {
+        Table::of(worker);
         Engine { shared: Rc::new(Shared { settings, application }) }
     }
 
@@ -41,74 +47,83 @@ impl Engine {
 
     /// Answers a request that is no WebSocket, also one that came by another HTTP server.
     ///
-    /// If this is dropped, the client has given the request up; for a poll that ends the session.
-    pub async fn respond<B: http_body::Body>(
+    /// If what comes back is dropped, the client has given the request up; for a poll that ends the session. The session has
+    /// the request when this returns, so that holds as well if it is never waited for.
+    pub fn respond<B: http_body::Body + 'static>(
         &self,
         request: Parts,
         body: B,
         peer: Peer,
         worker: &Worker,
-    ) -> Response<Bytes> {
+    ) -> impl Future<Output = Response<Bytes>> + use<B> {
         let settings = &self.shared.settings;
-        let Some(name) = settings.below(request.uri.path()) else {
-            body::discard(body).await;
-            return answer::plain(StatusCode::NOT_FOUND);
-        };
-        let cors = settings.cors.as_ref().map(|cors| (cors, cors.headers(&request.headers)));
-        let mut response = match &cors {
-            Some((cors, _)) if request.method == Method::OPTIONS => cors.preflight(&request.headers),
-            _ => match settings.client_bundle.answer(&request, name) {
-                Some(answer) => answer,
-                None => self.answer(&request, body, peer, worker).await,
-            },
-        };
-        if let Some((_, headers)) = cors {
-            for (name, value) in &headers {
+        let cors = settings.cors.as_ref().map(|cors| cors.headers(&request.headers));
+        let answer = self.answer(request, body, peer, worker);
+        async move {
+            let mut response = answer.await;
+            for (name, value) in &cors.unwrap_or_default() {
                 response.headers_mut().append(name, value.clone());
             }
+            response
         }
-        response
     }
 
-    async fn answer<B: http_body::Body>(
+    fn answer<B: http_body::Body + 'static>(
         &self,
-        request: &Parts,
+        request: Parts,
         body: B,
         peer: Peer,
         worker: &Worker,
-    ) -> Response<Bytes> {
+    ) -> LocalBoxFuture<'static, Response<Bytes>> {
+        let settings = &self.shared.settings;
+        let Some(name) = settings.below(request.uri.path()) else {
+            return at_once(body, answer::plain(StatusCode::NOT_FOUND));
+        };
+        if let Some(cors) = settings.cors.as_ref().filter(|_| request.method == Method::OPTIONS) {
+            return at_once(body, cors.preflight(&request.headers));
+        }
+        if let Some(answer) = settings.client_bundle.answer(&request, name) {
+            return at_once(body, answer);
+        }
         let kind = match request.method {
             Method::GET => RequestKind::Get,
             Method::POST => RequestKind::Post,
             _ => RequestKind::Other,
         };
-        let settings = &self.shared.settings;
-        let query = request.uri.query().unwrap_or_default();
-        let parsed = Request::parse(kind, query, &settings.engine);
         let whose = |sid| Whose { sid, path: settings.path.clone() };
-        match parsed {
+        match Request::parse(kind, request.uri.query().unwrap_or_default(), &settings.engine) {
             Ok(Request::Open { revision, binary, via: OpenVia::Polling { jsonp } }) => {
                 let form = Form::new(jsonp, &request.headers);
-                self.open_polling(request, revision, binary, form, peer, worker).await
+                let (engine, worker) = (self.clone(), worker.clone());
+                async move { engine.open_polling(&request, revision, binary, form, peer, &worker).await }
+                    .boxed_local()
             }
             Ok(Request::Poll { sid, jsonp }) => {
-                elsewhere::poll(worker, whose(sid), Form::new(jsonp, &request.headers)).await
+                elsewhere::poll(worker, whose(sid), Form::new(jsonp, &request.headers))
             }
             Ok(Request::Post { sid, jsonp }) => {
                 let body = body::read(body, settings.engine.payload_bytes_max);
                 let form = Form::new(jsonp, &request.headers);
-                elsewhere::post(worker, whose(sid), form, body_form(request, jsonp), body).await
+                elsewhere::post(worker, whose(sid), form, body_form(&request, jsonp), body)
             }
             Ok(Request::Open { via: OpenVia::WebSocket, .. } | Request::Upgrade { .. }) => {
-                body::discard(body).await;
-                answer::refused(&Refusal::new(RefusalCode::BadRequest))
+                at_once(body, answer::refused(&Refusal::new(RefusalCode::BadRequest)))
             }
-            Err(refusal) => {
-                body::discard(body).await;
-                answer::refused(&refusal)
-            }
+            Err(refusal) => at_once(body, answer::refused(&refusal)),
         }
     }
+}
+
+/// An answer to whatever the body says.
+fn at_once<B: http_body::Body + 'static>(
+    body: B,
+    response: Response<Bytes>,
+) -> LocalBoxFuture<'static, Response<Bytes>> {
+    async move {
+        body::discard(body).await;
+        response
+    }
+    .boxed_local()
 }
 
 fn body_form(request: &Parts, jsonp: Option<JsonpIndex>) -> BodyForm {
@@ -130,13 +145,13 @@ impl Endpoint for Engine {
         self.decide(request, peer, worker)
     }
 
-    async fn call(
+    fn call(
         self: Rc<Self>,
         request: HttpRequest<Incoming>,
         peer: Peer,
         worker: Worker,
-    ) -> Response<Full<Bytes>> {
+    ) -> impl Future<Output = Response<Full<Bytes>>> + 'static {
         let (request, body) = request.into_parts();
-        self.respond(request, body, peer, &worker).await.map(Full::new)
+        self.respond(request, body, peer, &worker).map(|response| response.map(Full::new))
     }
 }

@@ -1,5 +1,7 @@
 //! One session on its worker: the state machine, what carries its bytes, and what speaks on it.
 
+mod perform;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,19 +9,16 @@ use std::task::{Context, Poll};
 
 use antiphon_model::{Compress, Monotonic};
 use antiphon_net::{Client, Close, MessageKind, Outgoing, Stream, Worker};
-use bytes::Bytes;
 
 use super::engine::Shared;
 use super::slots::{Answered, Slots};
 use super::table::Table;
 use super::{Conversation, Handshake, Link, SendError, SendOptions, Sent, timers};
-use crate::encode::{self, Encoding};
+use crate::encode::Encoding;
 use crate::handshake::Transport;
-use crate::packet::{BinarySupport, Packet};
+use crate::packet::BinarySupport;
 use crate::payload::Codec;
-use crate::session::{
-    CloseMode, CloseReason, Output, RequestId, Session, SocketClose, SocketId, TransportFault,
-};
+use crate::session::{CloseMode, RequestId, Session, SocketClose, SocketId, TransportFault};
 use crate::settings::WhenFull;
 
 /// A session and its driver.
@@ -40,6 +39,8 @@ pub(super) struct Entry {
     uncompressed: Cell<usize>,
     /// The last number of a WebSocket.
     sockets: Cell<u64>,
+    /// Whether the last answer was to a poll, and a packet alone: as a session ends, one that waited has been told.
+    said_farewell: Cell<bool>,
 }
 
 pub(super) struct State {
@@ -98,6 +99,7 @@ impl Entry {
             scheduled: Cell::new(None),
             uncompressed: Cell::new(0),
             sockets: Cell::new(0),
+            said_farewell: Cell::new(false),
             table,
         });
         entry.table.insert(&entry);
@@ -143,7 +145,7 @@ impl Entry {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.state.borrow().session.is_open()
+        self.state.borrow().session.is_open() && self.client.is_open()
     }
 
     fn now(&self) -> Monotonic {
@@ -296,117 +298,6 @@ impl Entry {
         self.uncompressed.replace(0) < bytes
     }
 
-    /// Does all that the session wants done. Within itself it does nothing: the outer one goes on.
-    pub(super) fn drive(self: &Rc<Self>) {
-        if self.drives.replace(true) {
-            return;
-        }
-        self.perform_all();
-        self.drives.set(false);
-        self.schedule();
-    }
-
-    fn perform_all(self: &Rc<Self>) {
-        loop {
-            let output = self.state.borrow_mut().session.poll_output();
-            match output {
-                Some(output) => self.perform(output),
-                None => return,
-            }
-        }
-    }
-
-    fn perform(self: &Rc<Self>, output: Output) {
-        match output {
-            Output::Answer { request, answer } => {
-                self.state.borrow_mut().slots.answer(request, Answered::Alone(answer));
-            }
-            Output::Release { request, then } => {
-                let state = &mut *self.state.borrow_mut();
-                let queued = state.outlet.take_queued();
-                state.slots.answer(request, Answered::Queued(queued, then));
-            }
-            Output::Packet(packet) => self.put_packet(&packet),
-            Output::Probe { socket, packet } => self.put_probe(socket, &packet),
-            Output::CloseSocket { socket, code } => self.close_socket(socket, code),
-            Output::Message(data) => {
-                self.converse(|conversation, link| conversation.handle_message(data, link));
-            }
-            Output::Upgraded(socket) => {
-                if self.switch(socket) {
-                    self.converse(|conversation, link| conversation.handle_upgraded(link));
-                }
-            }
-            Output::Closed(reason) => self.end(reason),
-        }
-    }
-
-    /// Packets of the protocol itself are neither left out nor refused.
-    fn put_packet(&self, packet: &Packet) {
-        self.table.with_scratch(|out| {
-            let kind = encode::packet_into(self.encoding(), packet, out);
-            self.client.send_with(outgoing(kind, out), Compress::AsConfigured);
-        });
-    }
-
-    fn put_probe(&self, socket: SocketId, packet: &Packet) {
-        let state = self.state.borrow();
-        let Some(probe) = state.probe.as_ref().filter(|probe| probe.socket == socket) else { return };
-        let (client, binary) = (probe.client.clone(), probe.binary);
-        drop(state);
-        let encoding = Encoding::WebSocket(self.codec.revision, binary);
-        self.table.with_scratch(|out| {
-            let kind = encode::packet_into(encoding, packet, out);
-            client.send_with(outgoing(kind, out), Compress::AsConfigured);
-        });
-    }
-
-    fn close_socket(&self, socket: SocketId, code: SocketClose) {
-        let close = Close { code: code.code(), reason: "".into(), reconnect: true };
-        let state = &mut *self.state.borrow_mut();
-        match &mut state.outlet {
-            Outlet::WebSocket(own) if *own == socket => self.client.close(close),
-            _ => {
-                if let Some(probe) = state.probe.take_if(|probe| probe.socket == socket) {
-                    probe.client.close(close);
-                }
-            }
-        }
-    }
-
-    fn converse(self: &Rc<Self>, work: impl FnOnce(&mut dyn Conversation, &Link)) {
-        // Taken out while it runs: it may do anything by the link.
-        let taken = self.conversation.borrow_mut().take();
-        if let Some(mut conversation) = taken {
-            work(&mut *conversation, &Link(Rc::clone(self)));
-            *self.conversation.borrow_mut() = Some(conversation);
-        }
-    }
-
-    fn end(self: &Rc<Self>, reason: CloseReason) {
-        let conversation = self.conversation.borrow_mut().take();
-        if let Some(mut conversation) = conversation {
-            conversation.handle_closed(reason, &Link(Rc::clone(self)));
-        }
-        let outlet = std::mem::replace(&mut self.state.borrow_mut().outlet, Outlet::Gone);
-        self.table.remove(&self.handshake.sid);
-        match (outlet, reason) {
-            // Nobody leaves a polling session but by his own word.
-            (Outlet::Polling(stream), CloseReason::TransportClose) => stream.depart(),
-            (outlet, _) => drop(outlet),
-        }
-    }
-
-    fn schedule(&self) {
-        let due = self.state.borrow().session.poll_timeout();
-        if let Some(due) = due
-            && self.scheduled.get().is_none_or(|scheduled| due < scheduled)
-        {
-            self.scheduled.set(Some(due));
-            self.table.timers.add(due, self.handshake.sid);
-        }
-    }
-
     pub(super) fn set_encoding(&self, encoding: Encoding) {
         self.encoding.set(encoding);
     }
@@ -463,15 +354,6 @@ impl Entry {
                 _ => session.handle_close(CloseMode::Discard, now),
             }
         });
-    }
-}
-
-impl Outlet {
-    fn take_queued(&mut self) -> Vec<Bytes> {
-        match self {
-            Outlet::Polling(stream) => stream.queued(),
-            Outlet::WebSocket(_) | Outlet::Gone => Vec::new(),
-        }
     }
 }
 

@@ -217,6 +217,8 @@ impl Link {
         write: impl FnOnce(Encoding, &mut Vec<u8>) -> MessageKind,
     ) -> Result<Sent, SendError> {
         if !self.is_open() {
+            // If it was closed from below, the application hears of it.
+            self.0.end_if_over();
             return Err(SendError::Closed);
         }
         self.0.table().with_scratch(|out| {

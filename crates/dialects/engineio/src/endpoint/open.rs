@@ -64,7 +64,7 @@ impl Engine {
         let mut slots = Slots::default();
         let first = slots.begin();
         let entry = admitted.begin(client, slots, Outlet::Polling(stream), OpenOn::Poll(first));
-        let mut response = polling::answered(&entry, first, form).await;
+        let mut response = polling::answered(entry, first, form).await;
         let cookie = self.shared.settings.cookie.as_ref();
         if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&handshake.sid)) {
             response.headers_mut().append(SET_COOKIE, cookie);

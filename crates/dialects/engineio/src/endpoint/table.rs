@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use antiphon_net::Worker;
 
+use super::departed::Departed;
 use super::entry::Entry;
 use super::timers::Timers;
 use crate::handshake::Sid;
@@ -12,6 +13,7 @@ use crate::handshake::Sid;
 pub(super) struct Table {
     entries: RefCell<HashMap<Sid, Rc<Entry>, foldhash::fast::RandomState>>,
     pub(super) timers: Timers,
+    pub(super) departed: Departed,
     scratch: RefCell<Vec<u8>>,
 }
 
@@ -25,7 +27,8 @@ impl Table {
             return table;
         }
         let entries = RefCell::new(HashMap::default());
-        let table = Rc::new(Table { entries, timers: Timers::default(), scratch: RefCell::default() });
+        let (timers, departed) = (Timers::default(), Departed::default());
+        let table = Rc::new(Table { entries, timers, departed, scratch: RefCell::default() });
         worker.set_extension(Rc::clone(&table));
         table
     }

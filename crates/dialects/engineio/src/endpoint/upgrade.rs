@@ -1,6 +1,8 @@
 //! WebSockets: of sessions that begin, and of sessions that poll.
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use antiphon_net::{Accept, Client, Close, Keepalive, MessageKind, Peer, Upgrade, WebSocketSession, Worker};
 use bytes::Bytes;
@@ -71,9 +73,8 @@ impl Engine {
         let Some(entry) = whose.find(worker) else {
             return self.refuse(request, &Refusal::unknown_sid());
         };
-        if !entry.with_state(|state| state.session.takes_websocket()) {
-            return self.refuse(request, &Refusal::new(RefusalCode::BadRequest));
-        }
+        // Whether it takes another WebSocket it says when that is open, as the reference does: clients that are refused by an
+        // answer take it for an error.
         let bytes_max = self.shared.settings.engine.payload_bytes_max;
         accept(entry.client().caller(), Speaker::Probe(entry, binary), bytes_max)
     }
@@ -93,7 +94,7 @@ fn accept(
     speaker: Speaker,
     bytes_max: usize,
 ) -> Upgrade {
-    let session = Box::new(SocketSession { socket: SocketId(0), speaker: Some(speaker) });
+    let session = Box::new(SocketSession { socket: SocketId(0), speaker: Rc::new(Cell::new(Some(speaker))) });
     Upgrade::Accept(Accept {
         keepalive: Keepalive::Dialect,
         message_bytes_max: Some(bytes_max),
@@ -109,7 +110,8 @@ fn with_headers(mut response: Response<Bytes>, headers: http::HeaderMap) -> Resp
 /// A connection, as `net` calls it.
 struct SocketSession {
     socket: SocketId,
-    speaker: Option<Speaker>,
+    /// None once the connection is gone.
+    speaker: Rc<Cell<Option<Speaker>>>,
 }
 
 /// What speaks on a connection.
@@ -122,33 +124,58 @@ enum Speaker {
     Known(Rc<Entry>),
 }
 
+/// How long after the 101 the open packet of revision 3 is sent. Programs of its time begin to listen when they see that the
+/// connection is open, and miss what they read together with that.
+const OPEN_AFTER: Duration = Duration::from_millis(5);
+
 impl SocketSession {
-    fn entry(&self) -> Option<&Rc<Entry>> {
-        match &self.speaker {
-            Some(Speaker::Known(entry)) => Some(entry),
+    fn known(&self) -> Option<Rc<Entry>> {
+        let speaker = self.speaker.take();
+        let entry = match &speaker {
+            Some(Speaker::Known(entry)) => Some(Rc::clone(entry)),
             _ => None,
-        }
+        };
+        self.speaker.set(speaker);
+        entry
     }
+}
+
+/// Begins the session of a connection that is open.
+fn begin(speaker: &Cell<Option<Speaker>>, socket: SocketId, client: &Client) {
+    let known = match speaker.take() {
+        Some(Speaker::Admitted(admitted)) => Speaker::Known(admitted.begin_websocket(client, socket)),
+        Some(known) => known,
+        None => return,
+    };
+    speaker.set(Some(known));
 }
 
 impl WebSocketSession for SocketSession {
     fn handle_open(&mut self, client: &Client) {
-        let entry = match self.speaker.take() {
-            Some(Speaker::Admitted(admitted)) => admitted.begin_websocket(client, self.socket),
+        match self.speaker.take() {
             Some(Speaker::Probe(entry, binary)) => {
                 self.socket = entry.next_socket();
-                let probe = Probe { socket: self.socket, client: client.clone(), binary };
-                entry.offer(probe);
-                entry
+                self.speaker.set(Some(Speaker::Known(Rc::clone(&entry))));
+                entry.offer(Probe { socket: self.socket, client: client.clone(), binary });
             }
-            Some(Speaker::Known(entry)) => entry,
-            None => return,
-        };
-        self.speaker = Some(Speaker::Known(entry));
+            Some(Speaker::Admitted(admitted)) if admitted.handshake.revision == Revision::V3 => {
+                self.speaker.set(Some(Speaker::Admitted(admitted)));
+                let (speaker, socket, client) = (Rc::clone(&self.speaker), self.socket, client.clone());
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(OPEN_AFTER).await;
+                    begin(&speaker, socket, &client);
+                });
+            }
+            speaker => {
+                self.speaker.set(speaker);
+                begin(&self.speaker, self.socket, client);
+            }
+        }
     }
 
     fn handle_message(&mut self, kind: MessageKind, data: &[u8], _client: &Client) {
-        let Some(entry) = self.entry() else { return };
+        // What comes before the session has begun is nobody's.
+        let Some(entry) = self.known() else { return };
         let message = match kind {
             // Checked by the decoder.
             MessageKind::Text => Message::Text(std::str::from_utf8(data).unwrap_or_default()),
@@ -158,7 +185,7 @@ impl WebSocketSession for SocketSession {
     }
 
     fn handle_closing(&mut self, close: &Close, _client: &Client) {
-        if let Some(entry) = self.entry() {
+        if let Some(entry) = self.known() {
             entry.handle_closing(self.socket, close);
         }
     }

@@ -1,15 +1,20 @@
+use std::time::Duration;
+
 use antiphon_model::Monotonic;
 
 use crate::packet::Revision;
 use crate::settings::EngineSettings;
+
+/// How late a deadline is noticed in the ordinary course.
+const DELAY_MAX: Duration = Duration::from_millis(20);
 
 /// Who has to be heard next, and by when.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Heartbeat {
     /// Revision 4, at rest: the server pings at this time. The first ping is due after an interval too.
     PingAt(Monotonic),
-    /// Revision 4, pinged: the client answers before this time.
-    PongBy(Monotonic),
+    /// Revision 4, pinged: the client answers before the first time. The second is when the next ping is due then.
+    PongBy(Monotonic, Monotonic),
     /// Revision 3: the client is heard of before this time.
     HeardBy(Monotonic),
 }
@@ -33,21 +38,27 @@ impl Heartbeat {
 
     pub(super) fn deadline(self) -> Monotonic {
         match self {
-            Heartbeat::PingAt(at) | Heartbeat::PongBy(at) | Heartbeat::HeardBy(at) => at,
+            Heartbeat::PingAt(at) | Heartbeat::PongBy(at, _) | Heartbeat::HeardBy(at) => at,
         }
     }
 
-    /// A ping's answer is awaited from `now` on, not from when the ping was due: what delays the server is not the client's fault.
+    /// What is due by `now`.
+    ///
+    /// The next deadline counts from when the last was due, so that small delays do not add up; but what delays the server for longer
+    /// is not the client's fault.
     pub(super) fn handle_timeout(&mut self, settings: &EngineSettings, now: Monotonic) -> Option<Due> {
-        if now < self.deadline() {
+        let due = self.deadline();
+        if now < due {
             return None;
         }
         match self {
             Heartbeat::PingAt(_) => {
-                *self = Heartbeat::PongBy(now + settings.ping_timeout());
+                let pinged = due.max(Monotonic(now.0.saturating_sub(DELAY_MAX)));
+                let (answered, next) = (pinged + settings.ping_timeout(), pinged + settings.ping_interval());
+                *self = Heartbeat::PongBy(answered, next);
                 Some(Due::Ping)
             }
-            Heartbeat::PongBy(_) | Heartbeat::HeardBy(_) => Some(Due::Lost),
+            Heartbeat::PongBy(..) | Heartbeat::HeardBy(_) => Some(Due::Lost),
         }
     }
 
@@ -58,8 +69,10 @@ impl Heartbeat {
         }
     }
 
-    /// The pong of revision 4 came.
-    pub(super) fn handle_pong(&mut self, settings: &EngineSettings, now: Monotonic) {
-        *self = Heartbeat::PingAt(now + settings.ping_interval());
+    /// The pong of revision 4 came. One that nobody asked for puts nothing off.
+    pub(super) fn handle_pong(&mut self, now: Monotonic) {
+        if let Heartbeat::PongBy(_, next) = *self {
+            *self = Heartbeat::PingAt(next.max(now));
+        }
     }
 }

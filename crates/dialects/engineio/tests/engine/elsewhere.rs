@@ -70,6 +70,16 @@ fn overlaps_are_seen_wherever_they_come() {
 }
 
 #[test]
+fn a_client_that_leaves_sees_its_poll_end_well_wherever_it_comes() {
+    let server = Setup { workers: 2, ..Setup::default() }.start();
+    let (session, mut connections) = spread(&server);
+    connections[1].begin_get(&session);
+    assert_eq!(connections[0].post(&session, "1").text(), "ok");
+    assert_eq!(connections[1].response().text(), "6");
+    assert_eq!(connections[1].get(&session).status, 400);
+}
+
+#[test]
 fn errors_are_carried_back() {
     let server = Setup { workers: 2, ..Setup::default() }.start();
     let (session, mut connections) = spread(&server);

@@ -132,7 +132,7 @@ impl Running {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for something that other threads bring about.
 fn until(what: &str, mut done: impl FnMut() -> bool) {

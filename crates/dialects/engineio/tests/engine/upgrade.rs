@@ -33,7 +33,8 @@ fn a_session_goes_over() {
         // What comes late by other ways does no harm.
         assert_eq!(poll.get(&session).status, 400);
         assert_eq!(server.post(&session, "4late").status, 400);
-        assert_eq!(server.connect().upgrade(&websocket(&session)).err().unwrap().status, 400);
+        let mut second = server.connect().upgrade(&websocket(&session)).unwrap();
+        assert_eq!(second.until_closed(), Some(1008));
         socket.text("4still");
         assert_eq!(socket.next_text(), "4still");
         drop(socket);
@@ -86,8 +87,8 @@ fn half_an_upgrade_is_given_up() {
     let server = Setup { engine, ..Setup::default() }.start();
     let session = server.open(4);
     let mut silent = server.connect().upgrade(&websocket(&session)).unwrap();
-    let second = server.connect().upgrade(&websocket(&session));
-    assert_eq!(second.err().unwrap().status, 400, "one at a time");
+    let mut second = server.connect().upgrade(&websocket(&session)).unwrap();
+    assert_eq!(second.until_closed(), Some(1008), "one at a time");
     assert_eq!(silent.until_closed(), Some(1008));
     let mut gone = probed(&server, &session);
     gone.text("4out of turn");
@@ -119,7 +120,8 @@ fn upgrades_can_be_forbidden() {
     let engine = EngineSettings { allow_upgrades: false, ..EngineSettings::default() };
     let server = Setup { engine, ..Setup::default() }.start();
     let session = server.open(4);
-    assert_eq!(server.connect().upgrade(&websocket(&session)).err().unwrap().status, 400);
+    let mut socket = server.connect().upgrade(&websocket(&session)).unwrap();
+    assert_eq!(socket.until_closed(), Some(1008));
 }
 
 /// A client that sends by POST, and takes by polls, until it goes over.

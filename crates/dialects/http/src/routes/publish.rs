@@ -9,9 +9,9 @@ use crate::headers::{IDEMPOTENCY_KEY, META, text};
 use crate::request_body::RequestBody;
 use crate::wire::media::Media;
 use crate::wire::message::write_digits;
-use antiphon_net::problem::Problem;
 use crate::wire::publish::{Publish, PublishHeaders};
 use crate::wire::query::InvalidParameter;
+use antiphon_net::problem::Problem;
 
 /// `POST /v1/channels/{channel}`
 pub(crate) async fn publish(request: Request, name: &str, body: &mut RequestBody) -> Answer {

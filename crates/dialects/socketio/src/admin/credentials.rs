@@ -27,6 +27,11 @@ struct Inner {
     waiting: Semaphore,
 }
 
+/// A dashboard has given the password: it need not do so again with this.
+pub(super) struct Admitted {
+    pub(super) session: String,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Given {
@@ -65,9 +70,8 @@ impl Credentials {
             if !inner.knows(given.username.unwrap_or_default(), given.password.unwrap_or_default()).await {
                 return Err(ConnectRefused::new("invalid credentials"));
             }
-            let session = inner.begin_session();
-            // A dashboard that does not learn its session has to give the password again, and nothing more.
-            let _ = socket.emit("session", &session);
+            // Told once it is connected.
+            socket.extensions().insert(Admitted { session: inner.begin_session() });
             Ok(())
         })
     }

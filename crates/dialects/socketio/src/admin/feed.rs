@@ -79,22 +79,23 @@ impl Feed {
         }
     }
 
-    fn time(&self) -> String {
-        iso(self.admin.io().node().now().wall)
+    pub(super) fn mode(&self) -> AdminMode {
+        self.mode
     }
 
-    fn count(&self, kind: &'static str, sub_type: Option<&'static str>, count: usize) {
-        self.counts.add(self.admin.io(), kind, sub_type, count as u64);
+    /// The time, as the dashboard reads it.
+    pub(super) fn time(&self) -> String {
+        iso(self.admin.io().node().now().wall)
     }
 }
 
 impl Observer for Feed {
     fn connection_opened(&self) {
-        self.count("rawConnection", None, 1);
+        self.counts.add(self.admin.io(), [("rawConnection", None, 1)]);
     }
 
     fn connection_closed(&self, reason: DisconnectReason) {
-        self.count("rawDisconnection", Some(reason.as_str()), 1);
+        self.counts.add(self.admin.io(), [("rawDisconnection", Some(reason.as_str()), 1)]);
     }
 
     fn upgraded(&self, namespace: &Namespace, id: &str) {
@@ -105,8 +106,7 @@ impl Observer for Feed {
     }
 
     fn received(&self, bytes: usize) {
-        self.count("packetsIn", None, 1);
-        self.count("bytesIn", None, bytes);
+        self.counts.add(self.admin.io(), [("packetsIn", None, 1), ("bytesIn", None, bytes as u64)]);
     }
 
     fn joined(&self, namespace: &Namespace, room: &str, id: &str) {

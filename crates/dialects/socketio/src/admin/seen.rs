@@ -37,9 +37,8 @@ struct SeenHandshake {
 }
 
 /// Every socket of this process.
-pub(super) async fn all(io: &Io) -> Vec<SeenSocket> {
-    let sockets = io.namespaces().into_iter().flat_map(|namespace| namespace.sockets());
-    sockets.map(|socket| SeenSocket::of(&socket)).collect()
+pub(super) fn all(io: &Io) -> impl Iterator<Item = Socket> + use<> {
+    io.namespaces().into_iter().flat_map(|namespace| namespace.sockets())
 }
 
 impl SeenSocket {
@@ -57,6 +56,14 @@ impl SeenSocket {
             rooms: socket.rooms().iter().map(ToString::to_string).collect(),
         }
     }
+
+    /// How many bytes it takes on the wire, about.
+    pub(super) fn bytes(&self) -> usize {
+        let rooms: usize = self.rooms.iter().map(String::len).sum();
+        let pairs = self.handshake.headers.iter().chain(&self.handshake.query);
+        let pairs: usize = pairs.map(|(name, value)| name.len() + value.len() + 6).sum();
+        512 + self.data.as_ref().map_or(0, |data| data.get().len()) + rooms + self.handshake.url.len() + pairs
+    }
 }
 
 impl SeenHandshake {
@@ -69,20 +76,37 @@ impl SeenHandshake {
             headers: handshake
                 .headers()
                 .iter()
-                .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+                .map(|(name, value)| (name.to_owned(), shown(name, &String::from_utf8_lossy(value))))
                 .collect(),
             query: handshake
                 .engine()
                 .parameters()
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .map(|(name, value)| (name.to_string(), shown(&name, &value)))
                 .collect(),
             issued: millis(handshake.issued()),
             secure: handshake.is_secure(),
             time: iso(handshake.issued()),
-            url: handshake.url().to_string(),
+            url: shown_url(handshake.url()),
             xdomain: handshake.is_cross_domain(),
         }
     }
+}
+
+/// A value, unless it is what its client proves with who it is: whoever only looks is not to be anybody else.
+fn shown(name: &str, value: &str) -> String {
+    const SECRETS: [&str; 7] = ["auth", "cookie", "jwt", "key", "password", "secret", "token"];
+    let name = name.to_ascii_lowercase();
+    let is_secret = SECRETS.iter().any(|secret| name.contains(secret));
+    if is_secret { "[redacted]".to_owned() } else { value.to_owned() }
+}
+
+fn shown_url(url: &str) -> String {
+    let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) => format!("{name}={}", shown(name, value)),
+        None => pair.to_owned(),
+    });
+    format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
 }
 
 pub(super) fn millis(time: Timestamp) -> u64 {
@@ -109,6 +133,15 @@ pub(super) fn iso(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let url = "/socket.io/?EIO=4&transport=polling&Access_Token=abc&x";
+        assert_eq!(shown_url(url), "/socket.io/?EIO=4&transport=polling&Access_Token=[redacted]&x");
+        assert_eq!(shown_url("/socket.io/"), "/socket.io/");
+        assert_eq!(shown("authorization", "Bearer x"), "[redacted]");
+        assert_eq!(shown("user-agent", "x"), "x");
+    }
 
     #[test]
     fn times_are_written_as_javascript_does() {

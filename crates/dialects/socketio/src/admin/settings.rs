@@ -1,5 +1,8 @@
 use serde::{Deserialize, Serialize};
 
+use super::credentials::Credentials;
+use crate::NamespaceName;
+
 /// The dashboard's namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -54,16 +57,58 @@ impl Default for AdminSettings {
     }
 }
 
+impl AdminSettings {
+    /// Checks that somebody can connect, and where.
+    ///
+    /// # Errors
+    /// Nobody can.
+    pub fn check(&self) -> Result<(), InvalidAdminSettings> {
+        let name = self.namespace.trim_start_matches('/');
+        let name = NamespaceName::new(format!("/{name}")).map_err(|_| InvalidAdminSettings::Namespace)?;
+        if name.is_root() {
+            return Err(InvalidAdminSettings::Root);
+        }
+        Credentials::new(&self.auth).map(drop)
+    }
+}
+
 /// The dashboard's settings cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAdminSettings {
     /// No namespace can have the name.
     #[error("namespace is not the name of one")]
     Namespace,
+    /// Clients would need the dashboard's password.
+    #[error("namespace cannot be /, which is where all other clients are")]
+    Root,
     /// Nobody could connect.
     #[error("auth needs username and password_hash, or none = true to let everybody in")]
     NoCredentials,
     /// The hash is not one of bcrypt.
     #[error("auth.password_hash is not a bcrypt hash, like $2b$10$ and 53 characters more")]
     Hash,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_checked() {
+        let hash = "$2b$04$.Xz3PpbPDjsn5WGnb5AQZ.uX3dZUNM/jvaYRnDEs0LYHiHKUTbVM2";
+        let settings = |namespace: &str, username: &str, password_hash: &str| AdminSettings {
+            namespace: namespace.into(),
+            auth: AdminAuth { username: username.into(), password_hash: password_hash.into(), none: false },
+            ..AdminSettings::default()
+        };
+        assert_eq!(settings("/admin", "admin", hash).check(), Ok(()));
+        assert_eq!(settings("admin", "admin", hash).check(), Ok(()));
+        assert_eq!(settings("/", "admin", hash).check(), Err(InvalidAdminSettings::Root));
+        assert_eq!(settings("", "admin", hash).check(), Err(InvalidAdminSettings::Root));
+        assert_eq!(settings("/a,b", "admin", hash).check(), Err(InvalidAdminSettings::Namespace));
+        assert_eq!(settings("/admin", "", hash).check(), Err(InvalidAdminSettings::NoCredentials));
+        assert_eq!(settings("/admin", "admin", "secret").check(), Err(InvalidAdminSettings::Hash));
+        let auth = AdminAuth { none: true, ..AdminAuth::default() };
+        assert_eq!(AdminSettings { auth, ..AdminSettings::default() }.check(), Ok(()));
+    }
 }

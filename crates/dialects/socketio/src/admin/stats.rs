@@ -32,11 +32,13 @@ pub(super) struct Count {
 }
 
 impl Counts {
-    pub(super) fn add(&self, io: &Io, kind: &'static str, sub_type: Option<&'static str>, count: u64) {
+    pub(super) fn add<const N: usize>(&self, io: &Io, more: [(&'static str, Option<&'static str>, u64); N]) {
         let second = millis(io.node().now().wall) / 1000 * 1000;
         let mut counts = self.0.lock();
-        if counts.len() < COUNTS_MAX {
-            *counts.entry((second, kind, sub_type)).or_default() += count;
+        for (kind, sub_type, count) in more {
+            if counts.len() < COUNTS_MAX {
+                *counts.entry((second, kind, sub_type)).or_default() += count;
+            }
         }
     }
 
@@ -61,8 +63,8 @@ pub(super) fn start(admin: Namespace, counts: Arc<Counts>, server_id: Option<Str
             loop {
                 ticks.tick().await;
                 let now = Sent::of(admin.io());
-                counts.add(admin.io(), "packetsOut", None, now.deliveries - sent.deliveries);
-                counts.add(admin.io(), "bytesOut", None, now.bytes - sent.bytes);
+                let (deliveries, bytes) = (now.deliveries - sent.deliveries, now.bytes - sent.bytes);
+                counts.add(admin.io(), [("packetsOut", None, deliveries), ("bytesOut", None, bytes)]);
                 sent = now;
                 let stats = stats(admin.io(), &server_id, &hostname, began.elapsed(), counts.take());
                 // Without listeners it goes nowhere.

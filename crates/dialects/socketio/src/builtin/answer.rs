@@ -10,7 +10,7 @@ use antiphon_node::{self as node, Receipt, Window};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{Ack, Binary, EventArguments, Socket};
+use crate::{Ack, Binary, EmitError, EventArguments, Socket};
 
 /// What an event came to. With `status` it is the object that answers it.
 #[derive(Debug, Serialize)]
@@ -25,23 +25,19 @@ pub(super) enum Answer {
 }
 
 /// Answers an event, if its client wants that; an error is told in any case.
-pub(super) fn send(socket: &Socket, ack: Option<Ack>, answer: Result<Answer, Problem>) {
+pub(super) fn send(socket: &Socket, event: &str, ack: Option<Ack>, answer: Result<Answer, Problem>) {
     let sent = match (ack, answer) {
-        (Some(ack), Ok(answer)) => {
-            ack.send(&Success { status: "ok", answer }).map_err(|error| error.to_string())
-        }
+        (Some(ack), Ok(answer)) => ack.send(Success { status: "ok", answer }).map_err(EmitError::from),
         (Some(ack), Err(problem)) => {
             let failure = Failure { status: "error", error: document(&problem) };
-            ack.send(&failure).map_err(|error| error.to_string())
+            ack.send(failure).map_err(EmitError::from)
         }
         (None, Ok(_)) => Ok(()),
-        (None, Err(problem)) => {
-            let sent = socket.emit("antiphon.error", &document(&problem));
-            sent.map(drop).map_err(|error| error.to_string())
-        }
+        (None, Err(problem)) => socket.emit("antiphon.error", (document(&problem), event)),
     };
-    if let Err(error) = sent {
-        tracing::error!(%error, "an answer could not be sent");
+    match sent {
+        Ok(()) | Err(EmitError::Disconnected) => {}
+        Err(error) => tracing::error!(%error, "an answer could not be sent"),
     }
 }
 
@@ -220,7 +216,15 @@ impl Answer {
         Answer::History { messages, position: Digits(position), gap }
     }
 
-    pub(super) fn presence(occupancy: usize, members: Vec<Member>) -> Answer {
+    /// As many members as fit; the occupancy is that of all.
+    pub(super) fn presence(occupancy: usize, mut members: Vec<Member>, bytes_max: usize) -> Answer {
+        let mut bytes = 0;
+        let fitting = members.iter().take_while(|member| {
+            let state = member.state.as_ref().map_or(0, |state| state.as_bytes().len());
+            bytes += size_of::<Member>() + member.identity.id.len() + state;
+            bytes <= bytes_max
+        });
+        members.truncate(fitting.count());
         let member = |member: Member| OneMember {
             identity: Arc::clone(&member.identity.id),
             state: member.state.map(Json),

@@ -10,6 +10,11 @@ pub(super) struct Invalid {
 }
 
 impl Invalid {
+    /// A member that has to be there.
+    pub(super) const fn missing(parameter: &'static str) -> Invalid {
+        Invalid { parameter: Some(parameter), detail: Cow::Borrowed("is missing") }
+    }
+
     /// A member, and what it has to be.
     pub(super) fn new(parameter: &'static str, what: impl Into<Cow<'static, str>>) -> Invalid {
         Invalid { parameter: Some(parameter), detail: what.into() }

@@ -5,35 +5,41 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_access::LimitSettings;
+use antiphon_hub::Since;
 use antiphon_model::{ChannelFlags, ChannelId, Draft, Kind, Payload, Position, RawJson, Storing};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::invalid::Invalid;
 use crate::EventArguments;
+use crate::channels::namespace_of;
+use crate::rooms::Asked;
 
 /// How many channels one `subscribe` or `unsubscribe` names at most.
 const CHANNELS_MAX: usize = 1000;
 /// How many event names one subscription lets through at most.
 const EVENTS_MAX: usize = 100;
-/// How many messages a history answers at most, and if it does not say.
-const HISTORY_LIMITS: RangeInclusive<usize> = 1..=1000;
+/// How many messages a history answers if it does not say.
 const HISTORY_LIMIT_DEFAULT: usize = 100;
 /// With how many replies a broadcast may end.
 const UNTIL: RangeInclusive<usize> = 1..=10_000;
-/// For how long a broadcast collects replies if it does not say, and at most.
+/// For how long a broadcast collects replies if it does not say.
 const BROADCAST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
-const BROADCAST_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// How much a client may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many messages a history answers.
+    pub history_limit_max: usize,
+    /// For how long a broadcast collects replies.
+    pub broadcast_timeout_max: Duration,
+}
 
 /// A channel that a client wants to listen to.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Subscription {
-    pub(super) channel: Arc<ChannelId>,
+    pub(super) asked: Asked,
     pub(super) since: Option<Position>,
-    pub(super) events: Vec<Box<str>>,
-    pub(super) presence: bool,
-    /// Whether it counts as present there, and with what state.
-    pub(super) join: Option<Option<RawJson>>,
 }
 
 /// A draft, and whether its publisher gets it too.
@@ -59,77 +65,60 @@ pub(super) struct Past {
     pub(super) limit: usize,
 }
 
-/// One thing or a list of them.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    fn into_vec(self) -> Vec<T> {
-        match self {
-            OneOrMany::One(one) => vec![one],
-            OneOrMany::Many(many) => many,
-        }
-    }
-}
-
-/// A channel by its name alone, or as an object with more about it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum NameOr<T> {
-    Name(String),
-    Object(T),
-}
-
+/// A channel, by the members of an object.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a channel: its name, or an object")]
 struct ChannelMembers {
     channel: Option<String>,
     system: bool,
     consumer: bool,
 }
 
+/// A channel to listen to.
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct SubscriptionMembers {
-    #[serde(flatten)]
-    channel: ChannelMembers,
+#[serde(default, expecting = "a channel: its name, or an object")]
+struct SubscriptionMembers<'a> {
+    channel: Option<String>,
+    system: bool,
+    consumer: bool,
     since: Option<String>,
     events: Vec<Box<str>>,
     presence: bool,
     join: bool,
-    state: Option<serde_json::Value>,
+    #[serde(borrow)]
+    state: Option<&'a RawValue>,
 }
 
+/// A channel to read.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a channel: its name, or an object")]
 struct PastMembers {
-    #[serde(flatten)]
-    channel: ChannelMembers,
+    channel: Option<String>,
+    system: bool,
+    consumer: bool,
     since: Option<String>,
     limit: Option<usize>,
 }
 
 /// A duration as text, or in milliseconds.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a duration like \"25s\", or milliseconds")]
 enum Span {
     Millis(u64),
     Text(String),
 }
 
-/// Everything of `publish` and `broadcast` but the payload. Not flattened: with that no part could be taken as it is written.
+/// What `publish` and `broadcast` take.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a channel's name, or an object")]
 struct PublishMembers<'a> {
     channel: Option<String>,
     system: bool,
     consumer: bool,
     #[serde(borrow)]
     payload: Option<&'a RawValue>,
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
     name: Option<String>,
     #[serde(borrow)]
     meta: Option<&'a RawValue>,
@@ -144,93 +133,113 @@ struct PublishMembers<'a> {
 
 /// Reads the channels of a `subscribe`.
 pub(super) fn subscriptions(arguments: &EventArguments) -> Result<Vec<Subscription>, Invalid> {
-    let wanted: OneOrMany<NameOr<SubscriptionMembers>> = read(arguments)?;
-    let wanted = bounded("channel", wanted.into_vec(), CHANNELS_MAX)?;
-    wanted.into_iter().map(subscription).collect()
+    let wanted = one_or_many(first(arguments)?)?;
+    bounded("channel", wanted, CHANNELS_MAX)?.into_iter().map(subscription).collect()
 }
 
-fn subscription(wanted: NameOr<SubscriptionMembers>) -> Result<Subscription, Invalid> {
-    let members = match wanted {
-        NameOr::Name(name) => {
-            SubscriptionMembers { channel: ChannelMembers::named(name), ..Default::default() }
-        }
-        NameOr::Object(members) => members,
+fn subscription(wanted: &str) -> Result<Subscription, Invalid> {
+    let members = match name(wanted)? {
+        Some(channel) => SubscriptionMembers { channel: Some(channel), ..SubscriptionMembers::default() },
+        None => parse(wanted)?,
     };
-    let state = members.state.map(|state| RawJson::from_serializer(state.to_string()));
+    let SubscriptionMembers { channel, system, consumer, since, events, presence, join, state } = members;
+    let channel = ChannelMembers { channel, system, consumer }.id()?;
+    if !namespace_of(&channel).is_root() {
+        let what = "cannot be listened to by Socket.IO: a name that begins with / and has a # is a room of another namespace";
+        return Err(Invalid::new("channel", what));
+    }
+    let state = state.map(|state| RawJson::from_serializer(state.get().to_owned()));
+    let events = bounded_or_empty("events", events, EVENTS_MAX)?;
     Ok(Subscription {
-        channel: members.channel.id()?,
-        since: members.since.as_deref().map(|since| position("since", since)).transpose()?,
-        events: bounded_or_empty("events", members.events, EVENTS_MAX)?,
-        presence: members.presence,
-        join: members.join.then_some(state),
+        asked: Asked { channel, events, presence, join: join.then_some(state) },
+        since: since.as_deref().map(|since| position("since", since)).transpose()?,
     })
+}
+
+impl Subscription {
+    /// From where on it is wanted.
+    pub(super) fn asked_since(&self) -> Since {
+        self.since.map_or(Since::Now, Since::After)
+    }
 }
 
 /// Reads the channels of an `unsubscribe`.
 pub(super) fn channels(arguments: &EventArguments) -> Result<Vec<Arc<ChannelId>>, Invalid> {
-    let named: OneOrMany<NameOr<ChannelMembers>> = read(arguments)?;
-    bounded("channel", named.into_vec(), CHANNELS_MAX)?.into_iter().map(NameOr::id).collect()
+    let named = one_or_many(first(arguments)?)?;
+    bounded("channel", named, CHANNELS_MAX)?.into_iter().map(channel_id).collect()
 }
 
 /// Reads the channel of a `presence`.
 pub(super) fn channel(arguments: &EventArguments) -> Result<Arc<ChannelId>, Invalid> {
-    read::<NameOr<ChannelMembers>>(arguments)?.id()
+    first(arguments).and_then(channel_id)
 }
 
 /// Reads a `history`.
-pub(super) fn past(arguments: &EventArguments) -> Result<Past, Invalid> {
-    let members = match read::<NameOr<PastMembers>>(arguments)? {
-        NameOr::Name(name) => PastMembers { channel: ChannelMembers::named(name), ..Default::default() },
-        NameOr::Object(members) => members,
+pub(super) fn past(arguments: &EventArguments, bounds: &Bounds) -> Result<Past, Invalid> {
+    let wanted = first(arguments)?;
+    let members = match name(wanted)? {
+        Some(channel) => PastMembers { channel: Some(channel), ..PastMembers::default() },
+        None => parse(wanted)?,
     };
-    let limit = members.limit.unwrap_or(HISTORY_LIMIT_DEFAULT);
+    let PastMembers { channel, system, consumer, since, limit } = members;
+    let max = bounds.history_limit_max;
     Ok(Past {
-        channel: members.channel.id()?,
-        since: members.since.as_deref().map(|since| position("since", since)).transpose()?,
-        limit: within("limit", limit, HISTORY_LIMITS)?,
+        channel: ChannelMembers { channel, system, consumer }.id()?,
+        since: since.as_deref().map(|since| position("since", since)).transpose()?,
+        limit: within("limit", limit.unwrap_or(HISTORY_LIMIT_DEFAULT.min(max)), 1..=max)?,
     })
 }
 
-/// Reads a `publish`: an object, or channel and payload and then an object with the rest.
+/// Reads a `publish`: an object, or the channel, the payload, and an object with the rest.
 pub(super) fn publish(arguments: &EventArguments, limits: &LimitSettings) -> Result<Publish, Invalid> {
-    publish_members(arguments, |members, payload| members.publish(payload, limits))
+    let (members, payload) = publish_members(arguments)?;
+    members.publish(payload, limits)
 }
 
 /// Reads a `broadcast`: as a `publish`.
-pub(super) fn broadcast(arguments: &EventArguments, limits: &LimitSettings) -> Result<Broadcast, Invalid> {
-    publish_members(arguments, |mut members, payload| {
-        if members.idempotency_key.is_some() {
-            return Err(Invalid::new("idempotency_key", "is for publish only: each broadcast collects anew"));
-        }
-        let timeout = members.timeout.take().map(|span| span.duration("timeout")).transpose()?;
-        let until = members.until.map(|until| within("until", until, UNTIL)).transpose()?;
-        Ok(Broadcast {
-            publish: members.publish(payload, limits)?,
-            timeout: timeout.unwrap_or(BROADCAST_TIMEOUT_DEFAULT).min(BROADCAST_TIMEOUT_MAX),
-            until,
-        })
+pub(super) fn broadcast(
+    arguments: &EventArguments,
+    limits: &LimitSettings,
+    bounds: &Bounds,
+) -> Result<Broadcast, Invalid> {
+    let (mut members, payload) = publish_members(arguments)?;
+    if members.idempotency_key.is_some() {
+        return Err(Invalid::new("idempotency_key", "is for publish only: each broadcast collects anew"));
+    }
+    let timeout = members.timeout.take().map(|span| span.duration("timeout")).transpose()?;
+    let until = members.until.map(|until| within("until", until, UNTIL)).transpose()?;
+    Ok(Broadcast {
+        publish: members.publish(payload, limits)?,
+        timeout: timeout.unwrap_or(BROADCAST_TIMEOUT_DEFAULT).min(bounds.broadcast_timeout_max),
+        until,
     })
 }
 
-fn publish_members<T>(
-    arguments: &EventArguments,
-    then: impl FnOnce(PublishMembers<'_>, Payload) -> Result<T, Invalid>,
-) -> Result<T, Invalid> {
+fn publish_members(arguments: &EventArguments) -> Result<(PublishMembers<'_>, Payload), Invalid> {
     let mut each = arguments.iter();
-    let first = each.next().ok_or(Invalid::new("channel", "is missing"))?;
-    let mut members: PublishMembers<'_>;
-    let payload;
-    if first.starts_with('"') {
-        payload = each.next().ok_or(Invalid::new("payload", "is missing"))?;
-        members = each.next().map(parse).transpose()?.unwrap_or_default();
-        members.channel = Some(parse(first)?);
-    } else {
-        members = parse(first)?;
-        payload = members.payload.map(RawValue::get).ok_or(Invalid::new("payload", "is missing"))?;
-    }
+    let target = each.next().ok_or(MISSING_CHANNEL)?;
+    let mut members: PublishMembers<'_> = match name(target)? {
+        Some(channel) => PublishMembers { channel: Some(channel), ..PublishMembers::default() },
+        None => parse(target)?,
+    };
+    let payload = match (members.payload, members.arguments) {
+        (Some(_), Some(_)) => return Err(Invalid::new("arguments", "are in place of payload")),
+        (None, Some(several)) => arguments.payload_of_several(several.get()),
+        (Some(payload), None) => arguments.payload_of(payload.get()),
+        (None, None) => {
+            let payload = each.next().ok_or(Invalid::new("payload", "is missing"))?;
+            if let Some(options) = each.next().map(parse::<Option<PublishMembers<'_>>>).transpose()?.flatten()
+            {
+                let (system, consumer) = (members.system, members.consumer);
+                let (system, consumer) = (system || options.system, consumer || options.consumer);
+                members = PublishMembers { channel: members.channel, system, consumer, ..options };
+            }
+            arguments.payload_of(payload)
+        }
+    };
     let payload =
-        arguments.payload_of(payload).ok_or(Invalid::new("payload", "alone can have bytes in it"))?;
-    then(members, payload)
+        payload.ok_or(Invalid::new("payload", "alone can have bytes in it, and arguments are an array"))?;
+    Ok((members, payload))
 }
 
 impl PublishMembers<'_> {
@@ -252,24 +261,19 @@ impl PublishMembers<'_> {
 }
 
 impl ChannelMembers {
-    fn named(name: String) -> ChannelMembers {
-        ChannelMembers { channel: Some(name), ..ChannelMembers::default() }
-    }
-
     fn id(self) -> Result<Arc<ChannelId>, Invalid> {
-        let name = self.channel.ok_or(Invalid::new("channel", "is missing"))?;
+        let name = self.channel.ok_or(MISSING_CHANNEL)?;
         let id = ChannelId::new(&name, ChannelFlags::new(self.system, self.consumer));
         id.map(Arc::new).map_err(|error| Invalid::new("channel", error.to_string()))
     }
 }
 
-impl NameOr<ChannelMembers> {
-    fn id(self) -> Result<Arc<ChannelId>, Invalid> {
-        match self {
-            NameOr::Name(name) => ChannelMembers::named(name).id(),
-            NameOr::Object(members) => members.id(),
-        }
-    }
+fn channel_id(json: &str) -> Result<Arc<ChannelId>, Invalid> {
+    let members = match name(json)? {
+        Some(channel) => ChannelMembers { channel: Some(channel), ..ChannelMembers::default() },
+        None => parse(json)?,
+    };
+    members.id()
 }
 
 impl Span {
@@ -296,8 +300,24 @@ impl Span {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(arguments: &EventArguments) -> Result<T, Invalid> {
-    arguments.iter().next().ok_or(Invalid::new("channel", "is missing")).and_then(parse)
+const MISSING_CHANNEL: Invalid = Invalid::missing("channel");
+
+fn first(arguments: &EventArguments) -> Result<&str, Invalid> {
+    arguments.iter().next().ok_or(MISSING_CHANNEL)
+}
+
+/// The elements of a list, or what is none.
+fn one_or_many(json: &str) -> Result<Vec<&str>, Invalid> {
+    if !json.starts_with('[') {
+        return Ok(vec![json]);
+    }
+    let list: Vec<&RawValue> = parse(json)?;
+    Ok(list.into_iter().map(RawValue::get).collect())
+}
+
+/// A channel that is its name alone; none if it is an object with more about it.
+fn name(json: &str) -> Result<Option<String>, Invalid> {
+    if json.starts_with('"') { parse(json).map(Some) } else { Ok(None) }
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Invalid> {
@@ -353,86 +373,4 @@ fn idempotency_key(key: String) -> Result<Box<str>, Invalid> {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::Binary;
-
-    fn arguments(value: &impl serde::Serialize) -> EventArguments {
-        EventArguments::of(value).unwrap()
-    }
-
-    fn json(text: &str) -> EventArguments {
-        arguments(&serde_json::from_str::<serde_json::Value>(text).unwrap())
-    }
-
-    fn names(arguments: &EventArguments) -> Vec<String> {
-        channels(arguments).unwrap().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn channels_are_named_in_several_ways() {
-        assert_eq!(names(&json(r#""a""#)), ["a"]);
-        assert_eq!(names(&json(r#"{"channel":"a","system":true}"#)), ["a (system)"]);
-        assert_eq!(names(&json(r#"["a",{"channel":"b","consumer":true}]"#)), ["a", "b (consumer)"]);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        for (text, parameter) in [
-            ("[]", Some("channel")),
-            ("{}", Some("channel")),
-            (r#"{"channel":""}"#, Some("channel")),
-            (r#"{"channel":"a","since":"x"}"#, Some("since")),
-            ("17", None),
-        ] {
-            let error = subscriptions(&json(text)).unwrap_err();
-            assert_eq!(error.parameter(), parameter, "{text}");
-        }
-        let limits = LimitSettings::default();
-        for (text, parameter) in [
-            (r#"{"payload":1}"#, "channel"),
-            (r#"{"channel":"a"}"#, "payload"),
-            (r#"{"channel":"a","payload":1,"kind":"x"}"#, "kind"),
-            (r#"{"channel":"a","payload":1,"ttl":"1y"}"#, "ttl"),
-            (r#"{"channel":"a","payload":1,"name":""}"#, "name"),
-            (r#"{"channel":"a","payload":1,"idempotency_key":" "}"#, "idempotency_key"),
-        ] {
-            let error = publish(&json(text), &limits).unwrap_err();
-            assert_eq!(error.parameter(), Some(parameter), "{text}");
-        }
-        let error = broadcast(&json(r#"{"channel":"a","payload":1,"until":0}"#), &limits).unwrap_err();
-        assert_eq!(error.parameter(), Some("until"));
-        assert_eq!(publish(&EventArguments::none(), &limits).unwrap_err().parameter(), Some("channel"));
-        assert_eq!(past(&json(r#"{"channel":"a","limit":0}"#)).unwrap_err().parameter(), Some("limit"));
-    }
-
-    #[test]
-    fn a_subscription_has_what_antiphon_v1_has() {
-        let all = r#"{"channel":"a","since":"17","events":["x"],"presence":true,"join":true,"state":{"a":1},"more":0}"#;
-        let found = subscriptions(&json(all)).unwrap().remove(0);
-        assert_eq!((found.since, found.presence), (Some(Position(17)), true));
-        assert_eq!(found.events, ["x".into()]);
-        assert_eq!(found.join.unwrap().unwrap().as_str(), r#"{"a":1}"#);
-        assert_eq!(subscriptions(&json(r#"{"channel":"a","state":1}"#)).unwrap()[0].join, None);
-    }
-
-    #[test]
-    fn payloads_are_json_text_or_bytes() {
-        let limits = LimitSettings::default();
-        let payload = |arguments: &EventArguments| publish(arguments, &limits).unwrap().draft.payload;
-        assert!(matches!(payload(&arguments(&("a", 1))), Payload::Json(one) if one.as_str() == "1"));
-        assert!(matches!(payload(&arguments(&("a", "b"))), Payload::Text(text) if text == "b"));
-        let bytes = Binary(Bytes::from_static(b"\x00"));
-        assert!(matches!(payload(&arguments(&("a", &bytes))), Payload::Binary(bytes) if bytes[..] == [0]));
-        let nested = arguments(&("a", [&bytes, &bytes]));
-        assert!(matches!(payload(&nested), Payload::Arguments(found) if found.attachments().len() == 2));
-        let object = serde_json::json!({"channel": "a", "payload": {"x": 1}, "name": "n", "echo": false});
-        let found = publish(&arguments(&object), &limits).unwrap();
-        assert_eq!((found.draft.name.as_deref(), found.echo), (Some("n"), false));
-        let options = serde_json::json!({"store": false, "ttl": 5});
-        let found = publish(&arguments(&("a", 1, options)), &limits).unwrap().draft;
-        assert_eq!((found.storing, found.ttl), (Storing::Never, Some(Duration::from_millis(5))));
-    }
-}
+mod tests;

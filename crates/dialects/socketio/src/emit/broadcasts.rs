@@ -12,6 +12,7 @@ use std::time::Duration;
 use antiphon_hub::{Collect, ReplyEvent};
 use antiphon_model::{Draft, Expects, Position};
 use antiphon_node::PublishError;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -36,6 +37,8 @@ enum Awaited {
     Nobody,
     /// One socket was.
     One(SocketId, AckReply),
+    /// Each was sent the event by itself.
+    Each(BoxFuture<'static, Answers>),
     Several(Several),
 }
 
@@ -67,6 +70,19 @@ impl BroadcastAcks {
 
     pub(crate) fn of_one(socket: &Socket, reply: AckReply) -> BroadcastAcks {
         BroadcastAcks(Awaited::One(socket.id().clone(), reply))
+    }
+
+    pub(crate) fn of_each(replies: Vec<(SocketId, AckReply)>) -> BroadcastAcks {
+        BroadcastAcks(Awaited::Each(Box::pin(async {
+            let (mut responses, mut missing) = (Vec::new(), 0);
+            for (socket, reply) in replies {
+                match reply.await {
+                    Ok(arguments) => responses.push(BroadcastResponse { socket: Some(socket), arguments }),
+                    Err(_) => missing += 1,
+                }
+            }
+            if missing == 0 { Ok(responses) } else { Err(BroadcastAckError { missing, responses }) }
+        })))
     }
 
     /// Publishes drafts, which together are one event, for sockets that are to acknowledge it.
@@ -104,6 +120,7 @@ impl Future for BroadcastAcks {
                 Ok(arguments) => Ok(vec![BroadcastResponse { socket: Some(socket.clone()), arguments }]),
                 Err(_) => Err(BroadcastAckError { missing: 1, responses: Vec::new() }),
             }),
+            Awaited::Each(answers) => answers.as_mut().poll(context),
             Awaited::Several(several) => Pin::new(&mut several.answers).poll(context).map(|answers| {
                 // Only a server that stops lets go of it without a word.
                 answers.unwrap_or(Err(BroadcastAckError { missing: 0, responses: Vec::new() }))
@@ -217,7 +234,10 @@ pub(crate) fn handle_broadcast_ack(
     arguments: EventArguments,
 ) {
     let Some(position) = broadcast_position(id) else { return };
-    let collection = socket.io().broadcasts().0.lock().get(&position).cloned();
+    let (io, org) = (socket.io(), &socket.caller().org);
+    // Of another org, the same position is another publication.
+    let is_ours = *org == io.server().org;
+    let collection = io.broadcasts().0.lock().get(&position).filter(|_| is_ours).cloned();
     if let Some(collection) = collection {
         // Once, and only who was meant: whoever came later was not waited for.
         return collection.change(|state| {
@@ -227,8 +247,9 @@ pub(crate) fn handle_broadcast_ack(
         });
     }
     let client = connection.client();
-    let listens = |channel: &_| client.listens_to(channel);
-    let replied = socket.io().node().reply_to(socket.caller(), position, listens, arguments.to_payload());
+    let is_its_org = client.caller().is_some_and(|caller| caller.org == *org);
+    let listens = |channel: &_| is_its_org && client.listens_to(channel);
+    let replied = io.node().reply_to(socket.caller(), position, listens, arguments.to_payload());
     if let Err(error) = replied {
         tracing::debug!(%error, socket = %socket.id(), "an acknowledgement of a broadcast is not taken");
     }

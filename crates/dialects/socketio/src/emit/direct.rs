@@ -1,4 +1,4 @@
-use antiphon_engineio::{Link, SendError, SendOptions, Sent};
+use antiphon_engineio::{Data, Link, SendError, SendOptions, Sent, Text};
 
 use crate::Parser;
 use crate::arguments::attachments;
@@ -20,14 +20,16 @@ impl EventPacket<'_> {
     }
 
     fn send_text(&self, link: &Link, options: SendOptions) -> Result<Sent, SendError> {
-        let sent = link.send_text(options, |out| self.text(out))?;
-        if sent == Sent::Dropped {
-            return Ok(sent);
+        let attachments = attachments(self.payload);
+        if attachments.is_empty() {
+            return link.send_text(options, |out| self.text(out));
         }
-        for attachment in attachments(self.payload) {
-            // The client awaits them by now.
-            link.send_binary(attachment, SendOptions { volatile: false, ..options })?;
-        }
-        Ok(sent)
+        // The client awaits them right behind.
+        let mut text = Vec::with_capacity(self.payload.len() + 64);
+        self.text(&mut text);
+        let text = Text::from_utf8(text.into()).unwrap_or_default();
+        let binary = attachments.iter().cloned().map(Data::Binary);
+        let messages: Vec<_> = std::iter::once(Data::Text(text)).chain(binary).collect();
+        link.send_all(&messages, options)
     }
 }

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use super::{Emission, EmitError, Targets};
 use crate::channels::channel_of;
+use crate::namespace::Reach;
 use crate::rooms::{is_own_open, open_own, own_channel};
 use crate::{Namespace, Socket};
 
@@ -15,6 +16,8 @@ pub(crate) enum Route {
     Publish(Vec<Draft>),
     /// It is for one socket alone.
     Direct(Socket),
+    /// It is for each of these, which no channel reaches together.
+    Each(Vec<Socket>),
     /// Nobody is meant.
     Nowhere,
 }
@@ -25,6 +28,9 @@ impl Route {
         targets: &Targets,
         namespace: &Namespace,
     ) -> Result<Route, EmitError> {
+        if namespace.reach() != Reach::Channels {
+            return Ok(Route::Each(targets.select(namespace)));
+        }
         if let [room] = targets.rooms()
             && let Some(socket) = namespace.socket(room)
             && !is_own_open(&socket)

@@ -10,7 +10,7 @@ use crate::acks::AckReply;
 use crate::arguments::EventArguments;
 use crate::connection::Connection;
 use crate::formats::EventPacket;
-use crate::rooms::{Rooms, own_channel};
+use crate::rooms::{Rooms, keeps_own, own_channel};
 use crate::wire::packet::AckId;
 use crate::{BroadcastOperator, Socket};
 
@@ -140,7 +140,7 @@ impl Emission {
         }
         self.show(socket);
         // With connection state recovery, a client that comes back gets what was sent to it meanwhile.
-        if socket.pid().is_some() && !self.flags.volatile {
+        if keeps_own(socket) && !self.flags.volatile {
             let draft = self.draft(own_channel(socket)?);
             socket.io().node().publish(socket.io().server(), draft, || Box::new(|_| {}))?;
             return Ok(());

@@ -15,6 +15,8 @@ pub(crate) struct Behaviour {
     handlers: RwLock<Handlers>,
     gate: RwLock<Gate>,
     sees_outgoing: AtomicBool,
+    /// Whether some socket sees what goes out to it, or once did.
+    sockets_see_outgoing: AtomicBool,
 }
 
 /// What stands before a socket is connected, and at that moment.
@@ -49,6 +51,16 @@ impl Behaviour {
         let mut handlers = self.handlers.write();
         change(&mut handlers);
         self.sees_outgoing.store(!handlers.outgoing.is_empty(), Ordering::Relaxed);
+    }
+
+    /// A socket begins to see what goes out to it.
+    pub(crate) fn note_socket_sees_outgoing(&self) {
+        self.sockets_see_outgoing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody may see what goes out to several sockets.
+    pub(crate) fn may_see_outgoing(&self) -> bool {
+        self.sees_outgoing() || self.sockets_see_outgoing.load(Ordering::Relaxed)
     }
 
     pub(crate) fn sees_outgoing(&self) -> bool {

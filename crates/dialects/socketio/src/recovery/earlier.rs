@@ -1,14 +1,15 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use antiphon_access::{Caller, Naming};
-use antiphon_model::{Identity, IdentityKind, OrgId, Position};
+use antiphon_model::{Identity, IdentityKind, OrgId};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Pid;
-use crate::rooms::{self, RoomRecord};
+use crate::rooms::{self, Begun, RoomRecord};
 use crate::socket::{Extensions, SocketData};
-use crate::{Io, RecoverySettings, Socket, SocketId};
+use crate::{Io, Namespace, Socket, SocketId};
 
 /// What a socket left behind.
 pub(crate) struct Earlier {
@@ -16,9 +17,8 @@ pub(crate) struct Earlier {
     pub(crate) pid: Pid,
     pub(crate) namespace: String,
     pub(crate) rooms: Vec<RoomRecord>,
-    /// What it missed is after it.
-    pub(crate) since: Position,
-    org: OrgId,
+    pub(crate) begun: Begun,
+    pub(super) org: OrgId,
     /// None if it is another at each connection.
     identity: Option<Arc<Identity>>,
     data: SocketData,
@@ -31,15 +31,14 @@ struct Record {
     id: String,
     namespace: String,
     rooms: Vec<RoomRecord>,
-    since: u64,
-    org: OrgId,
+    begun: Begun,
     identity: Option<(IdentityKind, Arc<str>)>,
     data: String,
 }
 
 impl Earlier {
     /// What a socket leaves behind.
-    pub(super) fn of(socket: &Socket, since: Position) -> Earlier {
+    pub(super) fn of(socket: &Socket, begun: Begun) -> Earlier {
         let pid = socket.pid().cloned().unwrap_or_else(Pid::random);
         let (data, extensions) = (SocketData::default(), Extensions::default());
         data.copy_from(socket.data());
@@ -49,7 +48,7 @@ impl Earlier {
             pid,
             namespace: socket.namespace().name().to_owned(),
             rooms: rooms::snapshot(socket),
-            since,
+            begun,
             org: socket.caller().org.clone(),
             identity: identity(socket.caller()),
             data,
@@ -57,11 +56,9 @@ impl Earlier {
         }
     }
 
-    /// Whether somebody may go on with it, as far as who he is goes.
-    pub(super) fn is_of(&self, caller: &Caller) -> bool {
-        let named = identity(caller);
-        self.org == caller.org
-            && self.identity.as_ref().zip(named.as_ref()).is_none_or(|(before, now)| before == now)
+    /// Whether somebody may go on with it in a namespace, as far as who he is goes.
+    pub(super) fn is_of(&self, namespace: &Namespace, caller: &Caller) -> bool {
+        self.namespace == namespace.name() && self.org == caller.org && self.identity == identity(caller)
     }
 
     /// What the application kept with the earlier socket goes to the one that goes on.
@@ -70,27 +67,26 @@ impl Earlier {
         socket.extensions().copy_from(&self.extensions);
     }
 
-    /// Puts it into the store, for a server that is started anew. What the application keeps as values of its own types
-    /// cannot be stored.
-    pub(super) fn store(&self, io: &Io, settings: &RecoverySettings) {
+    /// Puts it into the store for so long, for a server that is started anew. What the application keeps as values of its own
+    /// types cannot be stored.
+    pub(super) fn store(&self, io: &Io, lasts: Duration) {
         let record = Record {
             id: self.id.to_string(),
             namespace: self.namespace.clone(),
             rooms: self.rooms.clone(),
-            since: self.since.0,
-            org: self.org.clone(),
+            begun: self.begun,
             identity: self.identity.as_ref().map(|identity| (identity.kind, Arc::clone(&identity.id))),
             data: self.data.to_json(),
         };
         let Ok(record) = serde_json::to_vec(&record) else { return };
         let node = io.node();
-        let expires = node.now().wall.later_by(settings.max_disconnection());
-        node.store().put_record(&io.server().org, &key(&self.pid), record.into(), expires);
+        let expires = node.now().wall.later_by(lasts);
+        node.store().put_record(&self.org, &key(&self.pid), record.into(), expires);
     }
 
-    /// Takes it out of the store.
-    pub(super) async fn load(io: &Io, pid: &Pid) -> Option<Earlier> {
-        let read = io.node().store().read_record(&io.server().org, &key(pid)).await;
+    /// Reads what the store has of an org's.
+    pub(super) async fn load(io: &Io, org: &OrgId, pid: &Pid) -> Option<Earlier> {
+        let read = io.node().store().read_record(org, &key(pid)).await;
         let bytes: Bytes = match read {
             Ok(bytes) => bytes?,
             Err(error) => {
@@ -98,7 +94,6 @@ impl Earlier {
                 return None;
             }
         };
-        Earlier::remove(io, pid);
         let record: Record = serde_json::from_slice(&bytes).ok()?;
         let data = SocketData::default();
         data.replace(&record.data);
@@ -107,17 +102,22 @@ impl Earlier {
             pid: pid.clone(),
             namespace: record.namespace,
             rooms: record.rooms,
-            since: Position(record.since),
-            org: record.org,
+            begun: record.begun,
+            org: org.clone(),
             identity: record.identity.map(|(kind, id)| Arc::new(Identity { kind, id })),
             data,
             extensions: Extensions::default(),
         })
     }
 
-    pub(super) fn remove(io: &Io, pid: &Pid) {
-        io.node().store().remove_record(&io.server().org, &key(pid));
+    pub(super) fn remove(io: &Io, org: &OrgId, pid: &Pid) {
+        io.node().store().remove_record(org, &key(pid));
     }
+}
+
+/// Whether a socket, given its namespace and who it is, is one that somebody may go on with.
+pub(super) fn is_of(before: &str, of: &Caller, namespace: &Namespace, caller: &Caller) -> bool {
+    before == namespace.name() && of.org == caller.org && identity(of) == identity(caller)
 }
 
 fn key(pid: &Pid) -> String {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use antiphon_model::{ChannelId, Position};
 
 use super::JoinError;
+use super::asked::{Asked, CatchUp};
 use super::pending::Pending;
 
 /// The rooms of one socket. A pointer until it joins one.
@@ -13,6 +14,8 @@ pub(crate) struct RoomSet {
     stage: Stage,
     pub(super) own: Own,
     pub(super) pending: Pending,
+    /// The last [`CatchUp`].
+    turn: u32,
 }
 
 #[derive(Debug, Default)]
@@ -20,10 +23,20 @@ struct Named(HashMap<Arc<str>, Room>);
 
 /// A room that a socket is in.
 #[derive(Debug)]
-struct Room {
-    channel: Arc<ChannelId>,
+pub(super) struct Room {
+    pub(super) channel: Arc<ChannelId>,
     /// What was sent there up to here is nothing to the socket.
-    since: Position,
+    pub(super) since: Position,
+    /// What its client asked for, if that is why.
+    pub(super) asked: Option<Box<Asked>>,
+    pub(super) catch_up: Option<CatchUp>,
+}
+
+impl Room {
+    /// One that the application has it in, from here on.
+    pub(super) fn joined(channel: &Arc<ChannelId>, since: Position) -> Room {
+        Room { channel: Arc::clone(channel), since, asked: None, catch_up: None }
+    }
 }
 
 /// Whether being in a room means to listen to its channel.
@@ -63,24 +76,18 @@ impl RoomSet {
         self.stage
     }
 
-    pub(super) fn add(
-        &mut self,
-        room: &Arc<str>,
-        channel: &Arc<ChannelId>,
-        since: Position,
-        max: usize,
-    ) -> Result<Added, JoinError> {
+    pub(super) fn add(&mut self, name: &Arc<str>, room: Room, max: usize) -> Result<Added, JoinError> {
         if self.stage == Stage::Left {
             return Err(JoinError::Disconnected);
         }
-        if self.contains(room) {
+        if self.contains(name) {
             return Ok(Added::Nothing);
         }
         let Named(rooms) = &mut **self.rooms.get_or_insert_default();
         if rooms.len() >= max {
             return Err(JoinError::TooManyRooms { max });
         }
-        rooms.insert(Arc::clone(room), Room { channel: Arc::clone(channel), since });
+        rooms.insert(Arc::clone(name), room);
         Ok(if self.stage == Stage::Inside { Added::Subscription } else { Added::BeforeEntry })
     }
 
@@ -106,10 +113,15 @@ impl RoomSet {
         self.rooms.iter().flat_map(|rooms| rooms.0.values().map(|room| &room.channel))
     }
 
-    /// Each room with where the socket's part in it begins.
-    pub(super) fn each(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<ChannelId>, Position)> {
-        let rooms = self.rooms.iter().flat_map(|rooms| rooms.0.iter());
-        rooms.map(|(name, room)| (name, &room.channel, room.since))
+    /// Each room by its name.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&Arc<str>, &Room)> {
+        self.rooms.iter().flat_map(|rooms| rooms.0.iter())
+    }
+
+    /// A number for a [`CatchUp`].
+    pub(super) fn next_turn(&mut self) -> u32 {
+        self.turn = self.turn.saturating_add(1);
+        self.turn
     }
 
     pub(super) fn enter(&mut self, own: Own) {
@@ -138,7 +150,8 @@ mod tests {
     fn rooms_are_kept_once_and_up_to_a_limit() {
         let channel = Arc::new(ChannelId::new("c", ChannelFlags::NONE).unwrap());
         let mut set = RoomSet::default();
-        let add = |set: &mut RoomSet, room: &str| set.add(&Arc::from(room), &channel, Position::ZERO, 2);
+        let room = || Room::joined(&channel, Position::ZERO);
+        let add = |set: &mut RoomSet, name: &str| set.add(&Arc::from(name), room(), 2);
         assert_eq!(add(&mut set, "a").unwrap(), Added::BeforeEntry);
         set.enter(Own::Socket);
         assert_eq!(add(&mut set, "a").unwrap(), Added::Nothing);

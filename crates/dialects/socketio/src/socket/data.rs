@@ -12,9 +12,16 @@ use serde_json::value::RawValue;
 ///
 /// Takes no memory beside a pointer until something is kept.
 #[derive(Default)]
-pub struct SocketData(Mutex<Option<Box<Entries>>>);
+pub struct SocketData(Mutex<Option<Box<Kept>>>);
 
 type Entries = HashMap<Box<str>, Box<RawValue>>;
+
+#[derive(Clone, Default)]
+struct Kept {
+    entries: Entries,
+    /// Whether it is another than when it was looked at last.
+    is_changed: bool,
+}
 
 impl SocketData {
     /// Keeps a value.
@@ -23,34 +30,45 @@ impl SocketData {
     /// It is nothing that JSON can say.
     pub fn set(&self, name: &str, value: &impl Serialize) -> Result<(), serde_json::Error> {
         let value = serde_json::value::to_raw_value(value)?;
-        self.0.lock().get_or_insert_default().insert(name.into(), value);
+        let mut kept = self.0.lock();
+        let kept = kept.get_or_insert_default();
+        kept.entries.insert(name.into(), value);
+        kept.is_changed = true;
         Ok(())
     }
 
     /// A value that was kept, if it is of that type.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_str(self.0.lock().as_ref()?.get(name)?.get()).ok()
+        serde_json::from_str(self.0.lock().as_ref()?.entries.get(name)?.get()).ok()
     }
 
     /// Drops a value. False if there was none.
     pub fn remove(&self, name: &str) -> bool {
-        self.0.lock().as_mut().is_some_and(|entries| entries.remove(name).is_some())
+        self.0.lock().as_mut().is_some_and(|kept| {
+            let removed = kept.entries.remove(name).is_some();
+            kept.is_changed |= removed;
+            removed
+        })
     }
 
     /// Everything, as one JSON object.
     pub fn to_json(&self) -> String {
-        let entries = self.0.lock();
-        entries
-            .as_ref()
-            .and_then(|entries| serde_json::to_string(entries).ok())
+        let kept = self.0.lock();
+        kept.as_ref()
+            .and_then(|kept| serde_json::to_string(&kept.entries).ok())
             .unwrap_or_else(|| "{}".to_owned())
     }
 
     /// Replaces everything by the members of a JSON object. Nothing changes if it is none.
     pub fn replace(&self, json: &str) {
         if let Ok(entries) = serde_json::from_str::<Entries>(json) {
-            *self.0.lock() = (!entries.is_empty()).then(|| Box::new(entries));
+            *self.0.lock() = Some(Box::new(Kept { entries, is_changed: true }));
         }
+    }
+
+    /// Says whether it has changed since this was last called.
+    pub(crate) fn take_change(&self) -> bool {
+        self.0.lock().as_mut().is_some_and(|kept| std::mem::take(&mut kept.is_changed))
     }
 
     pub(crate) fn copy_from(&self, other: &SocketData) {
@@ -114,6 +132,7 @@ mod tests {
         let data = SocketData::default();
         assert_eq!(data.to_json(), "{}");
         data.set("name", &"Ada").unwrap();
+        assert!(data.take_change() && !data.take_change());
         assert_eq!(data.get::<String>("name").as_deref(), Some("Ada"));
         assert_eq!(data.get::<u32>("name"), None);
         assert_eq!(data.to_json(), r#"{"name":"Ada"}"#);

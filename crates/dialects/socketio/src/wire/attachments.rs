@@ -41,7 +41,8 @@ impl Message {
 pub struct Decoder {
     version: Version,
     limits: Limits,
-    unfinished: Option<Unfinished>,
+    /// Apart, because a connection that idles has none.
+    unfinished: Option<Box<Unfinished>>,
 }
 
 /// A packet of which attachments are due.
@@ -79,7 +80,7 @@ impl Decoder {
         if due == 0 {
             return Ok(Some(message));
         }
-        self.unfinished = Some(Unfinished { message, bytes: text.len() });
+        self.unfinished = Some(Box::new(Unfinished { message, bytes: text.len() }));
         Ok(None)
     }
 

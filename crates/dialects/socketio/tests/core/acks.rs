@@ -20,8 +20,8 @@ fn a_client_answers() {
     let running = Setup::default().start();
     let (mut client, id) = running.connected();
     let socket = socket(&running, &id);
-    let first = socket.emit_with_ack("question", &("a", 1)).unwrap();
-    let second = socket.emit_with_ack("question", &()).unwrap();
+    let first = socket.emit_with_ack("question", ("a", 1)).unwrap();
+    let second = socket.emit_with_ack("question", ()).unwrap();
     assert_eq!(client.next_text(), r#"420["question","a",1]"#);
     assert_eq!(client.next_text(), r#"421["question"]"#);
     client.send(r#"431["second"]"#);
@@ -41,7 +41,7 @@ fn a_handler_may_wait_for_an_answer_of_its_own_client() {
         "start",
         Arc::new(|event: Event| {
             Outcome::pending(async move {
-                let answer = event.socket.emit_with_ack("more", &())?.await?;
+                let answer = event.socket.emit_with_ack("more", ())?.await?;
                 event.ack.unwrap().send(&answer)?;
                 Ok(())
             })
@@ -59,8 +59,8 @@ fn who_does_not_answer_is_late() {
     let running = Setup::default().start();
     let (mut client, id) = running.connected();
     let socket = socket(&running, &id);
-    let never = socket.timeout(Duration::from_secs(600)).emit_with_ack("later", &()).unwrap();
-    let late = socket.timeout(Duration::from_millis(20)).emit_with_ack("soon", &()).unwrap();
+    let never = socket.timeout(Duration::from_secs(600)).emit_with_ack("later", ()).unwrap();
+    let late = socket.timeout(Duration::from_millis(20)).emit_with_ack("soon", ()).unwrap();
     assert_eq!(wait(late).unwrap_err(), AckError::TimedOut);
     client.send("431[]");
     client.send(r#"430["in time"]"#);
@@ -73,12 +73,12 @@ fn who_is_disconnected_does_not_answer() {
     let running = Setup::default().start();
     let (mut client, id) = running.connected();
     let socket = socket(&running, &id);
-    let waits = socket.emit_with_ack("question", &()).unwrap();
+    let waits = socket.emit_with_ack("question", ()).unwrap();
     assert_eq!(client.next_text(), r#"420["question"]"#);
     socket.disconnect(Disconnect::Namespace);
     assert_eq!(wait(waits).unwrap_err(), AckError::Disconnected);
     assert_eq!(client.next_text(), "41");
-    assert!(socket.emit_with_ack("question", &()).is_err());
+    assert!(socket.emit_with_ack("question", ()).is_err());
 }
 
 #[test]
@@ -90,8 +90,8 @@ fn so_many_answers_are_awaited_and_no_more() {
         Arc::new(move |event: Event| {
             let notes = notes.clone();
             Outcome::pending(async move {
-                let one = event.socket.emit_with_ack("one", &())?;
-                let two = event.socket.emit_with_ack("two", &())?;
+                let one = event.socket.emit_with_ack("one", ())?;
+                let two = event.socket.emit_with_ack("two", ())?;
                 notes.say(two.await.unwrap_err().to_string());
                 notes.say(one.await?.parse::<String>()?);
                 Ok(())

@@ -3,7 +3,9 @@ use std::time::{Duration, Instant};
 
 use antiphon_hub::{Collect, ReplyEvent};
 use antiphon_model::{Draft, Payload};
-use antiphon_socketio::{BroadcastAckError, BroadcastAcks, BroadcastResponse, Io, SocketIoSettings, channel_of};
+use antiphon_socketio::{
+    BroadcastAckError, BroadcastAcks, BroadcastResponse, Io, SocketIoSettings, channel_of,
+};
 
 use crate::client::Client;
 use crate::{Notes, PATIENCE, Running, Setup, until};
@@ -189,13 +191,16 @@ fn other_servers_of_the_node_hear_and_answer() {
     let (notes, told) = Notes::new();
     for (io, name) in [(&running.io, "this"), (&other, "other")] {
         let notes = notes.clone();
-        io.root().on_server_side("ask", Arc::new(move |event| {
-            notes.say(format!("{name} {}", event.arguments.parse::<String>().unwrap()));
-            if let Some(ack) = event.ack {
-                ack.send(name).unwrap();
-            }
-            crate::done()
-        }));
+        io.root().on_server_side(
+            "ask",
+            Arc::new(move |event| {
+                notes.say(format!("{name} {}", event.arguments.parse::<String>().unwrap()));
+                if let Some(ack) = event.ack {
+                    ack.send(name).unwrap();
+                }
+                crate::done()
+            }),
+        );
     }
     running.io.root().server_side_emit("ask", "plain").unwrap();
     assert_eq!(told.next(), "other plain");
@@ -206,6 +211,8 @@ fn other_servers_of_the_node_hear_and_answer() {
     let nobody = runtime.block_on(running.io.root().server_side_emit_with_ack("nobody listens", ()));
     assert!(nobody.is_err());
     runtime.block_on(other.close());
-    assert!(runtime.block_on(running.io.root().server_side_emit_with_ack("ask", "alone")).unwrap().is_empty());
+    assert!(
+        runtime.block_on(running.io.root().server_side_emit_with_ack("ask", "alone")).unwrap().is_empty()
+    );
     until("nothing is left", || running.io.root().socket_count() == 0);
 }

@@ -29,6 +29,14 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn open(address: SocketAddr, target: &str) -> Client {
+        let mut client = Client::raw(address, target);
+        let open = client.next_text();
+        client.opened = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+        client
+    }
+
+    /// A WebSocket that is not greeted: one to upgrade to.
+    pub(crate) fn raw(address: SocketAddr, target: &str) -> Client {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -51,10 +59,7 @@ impl Client {
         let settings = DecoderSettings { role: Role::Client, deflate: false, message_bytes_max: 1 << 30 };
         let opened = serde_json::Value::Null;
         let (decoder, inflater) = (Decoder::new(settings), Inflater::new());
-        let mut client = Client { stream, decoder, inflater, heard: VecDeque::new(), opened };
-        let open = client.next_text();
-        client.opened = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
-        client
+        Client { stream, decoder, inflater, heard: VecDeque::new(), opened }
     }
 
     /// Sends a message of Engine.IO, as it is written.

@@ -161,7 +161,7 @@ fn a_socket_may_disconnect_itself_within_a_handler() {
         Arc::new(|event: Event| {
             event.socket.disconnect(Disconnect::Connection);
             assert!(!event.socket.is_connected());
-            assert!(event.socket.emit("too late", &()).is_err());
+            assert!(event.socket.emit("too late", ()).is_err());
             event.ack.unwrap().send("too late").unwrap();
             done()
         }),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use antiphon_socketio::{Event, HandlerError, Outcome};
+use antiphon_socketio::{Binary, Event, HandlerError, Outcome};
 use tokio::sync::Semaphore;
 
 use crate::{Notes, Setup, done, echo, until};
@@ -38,6 +38,43 @@ fn attachments_come_back_together() {
 }
 
 #[test]
+fn nothing_comes_between_a_packet_and_its_attachments() {
+    let running = Setup::default().start();
+    running.io.root().on("echo", Arc::new(echo));
+    running.io.root().on(
+        "more",
+        Arc::new(|event: Event| {
+            event.socket.emit("bytes", Binary::from(b"more".to_vec())).unwrap();
+            done()
+        }),
+    );
+    let (mut client, _) = running.connected();
+    let (io, ends) = (running.io.clone(), Arc::new(AtomicBool::new(false)));
+    let ended = Arc::clone(&ends);
+    let noise = std::thread::spawn(move || {
+        while !ended.load(Ordering::Relaxed) {
+            io.root().emit("noise", 1).unwrap();
+            std::thread::yield_now();
+        }
+    });
+    for number in 0..200 {
+        client.send(&format!(r#"451-{number}["echo",{{"_placeholder":true,"num":0}}]"#));
+        client.send_binary(b"echo");
+        client.send(r#"42["more"]"#);
+    }
+    let mut packets = 0;
+    while packets < 400 {
+        let text = client.next_text();
+        if text != r#"42["noise",1]"# {
+            packets += 1;
+            assert_eq!(client.next_binary(), if text.starts_with("46") { &b"echo"[..] } else { b"more" });
+        }
+    }
+    ends.store(true, Ordering::Relaxed);
+    noise.join().unwrap();
+}
+
+#[test]
 fn handlers_run_one_after_the_other_however_long_they_take() {
     let running = Setup::default().start();
     let gate = Arc::new(Semaphore::new(0));
@@ -53,7 +90,7 @@ fn handlers_run_one_after_the_other_however_long_they_take() {
                 said.say("slow begins");
                 held.acquire().await.unwrap().forget();
                 said.say(format!("slow {}", event.arguments.parse::<u32>().unwrap()));
-                event.ack.unwrap().send(&()).unwrap();
+                event.ack.unwrap().send(()).unwrap();
                 Ok(())
             })
         }),
@@ -157,7 +194,7 @@ fn several_handlers_of_an_event_are_called_in_order_and_the_first_answer_counts(
             "which",
             Arc::new(move |event: Event| {
                 notes.say(number.to_string());
-                event.ack.unwrap().send(&number).unwrap();
+                event.ack.unwrap().send(number).unwrap();
                 done()
             }),
         );
@@ -189,7 +226,7 @@ fn what_has_no_handler_goes_to_the_fallback() {
     root.on("echo", Arc::new(echo));
     root.on_fallback(Arc::new(|event: Event| {
         let name = event.name.to_string();
-        event.ack.unwrap().send(&("no such event", name)).unwrap();
+        event.ack.unwrap().send(("no such event", name)).unwrap();
         done()
     }));
     let (mut client, _) = running.connected();
@@ -249,7 +286,7 @@ fn sockets_that_go_are_let_go_of() {
         socket.on(
             "id",
             Arc::new(move |event: Event| {
-                event.ack.unwrap().send(&held.id().to_string()).unwrap();
+                event.ack.unwrap().send(held.id().to_string()).unwrap();
                 done()
             }),
         );

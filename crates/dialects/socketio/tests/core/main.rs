@@ -12,7 +12,9 @@ mod msgpack;
 mod old_clients;
 mod recovery;
 mod rooms;
+mod upgrading;
 
+use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -101,7 +103,11 @@ impl Running {
     }
 
     fn client_at(&self, target: &str) -> Client {
-        Client::open(self.server.as_ref().unwrap().addresses()[0], target)
+        Client::open(self.address(), target)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.server.as_ref().unwrap().addresses()[0]
     }
 
     /// A client that is in `/`, and the id of its socket.

@@ -208,6 +208,36 @@ fn a_server_that_was_started_anew_knows_who_was_there() {
 }
 
 #[test]
+fn a_server_that_was_not_told_knows_it_as_well() {
+    let store = Arc::new(MemoryStore::new(&StoreSettings::default()).unwrap());
+    let setup = || Setup { store: store.clone(), rule: Rule { persist: true, ..Rule::default() }, ..setup() };
+    let crashed = setup().start();
+    let (_client, known) = connect(&crashed, "");
+    let before = socket(&crashed, &known);
+    before.join("room").unwrap();
+    before.data().set("name", &"Ada").unwrap();
+    crashed.io.root().to("room").emit("missed", "one").unwrap();
+
+    // As far as this one knows, the other ended without a word.
+    let running = setup().start();
+    let auth = format!(r#"{{"pid":"{}"}}"#, known.pid);
+    let came_back = |running: &Running| {
+        let mut client = running.client();
+        client.send(&format!("40{auth}"));
+        let first = client.next_text();
+        first.starts_with("42").then(|| (event(&first).1, granted(&mut client).id))
+    };
+    let mut back = None;
+    until("the record is there", || {
+        back = came_back(&running);
+        back.is_some()
+    });
+    assert_eq!(back, Some(("one".to_owned(), known.id.clone())));
+    let after = running.io.root().socket(&known.id);
+    assert!(after.is_none_or(|after| after.is_in("room") && after.data().get::<String>("name").is_some()));
+}
+
+#[test]
 fn what_is_kept_has_an_end() {
     let settings = RecoverySettings { sessions_max: 1, ..RecoverySettings::default() };
     let running = Setup::new(|all| all.connection_state_recovery = Some(settings)).start();
@@ -217,7 +247,10 @@ fn what_is_kept_has_an_end() {
     let (client, second) = connect(&running, "");
     client.vanish();
     until_gone(&running);
-    let back = |known: &Known| connect(&running, &format!(r#"{{"pid":"{}"}}"#, known.pid)).1.id;
-    assert_ne!(back(&first), first.id);
-    assert_eq!(back(&second), second.id);
+    let back = |known: &Known| connect(&running, &format!(r#"{{"pid":"{}"}}"#, known.pid));
+    // Both stay: whoever went would be what is kept.
+    let (_client, stranger) = back(&first);
+    let (_client, same) = back(&second);
+    assert_ne!(stranger.id, first.id);
+    assert_eq!(same.id, second.id);
 }

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use antiphon_model::{ChannelFlags, ChannelId, Draft, Payload};
-use antiphon_socketio::{Binary, Disconnect, JoinError, Namespace, Outcome, Socket, channel_of};
+use antiphon_socketio::{
+    Binary, Disconnect, JoinError, Namespace, Outcome, RecoverySettings, Socket, channel_of,
+};
 use serde_json::json;
 
 use crate::client::Client;
@@ -86,12 +88,11 @@ fn a_socket_is_a_room_by_itself() {
     io.to(&ids[0]).emit("own", 3).unwrap();
     sockets[0].emit("alone", 4).unwrap();
     let (both, but, own) = (r#"42["both",1]"#, r#"42["but",2]"#, r#"42["own",3]"#);
-    expect(&running, &mut clients, &[
-        &[r#"42["own",0]"#, own, r#"42["alone",4]"#],
-        &[both],
-        &[both, but],
-        &[but, own],
-    ]);
+    expect(
+        &running,
+        &mut clients,
+        &[&[r#"42["own",0]"#, own, r#"42["alone",4]"#], &[both], &[both, but], &[but, own]],
+    );
     assert_eq!(sockets[0].rooms(), [ids[0].to_shared()]);
 }
 
@@ -115,17 +116,20 @@ fn whoever_joins_gets_what_is_sent_after_it_from_any_thread() {
     let expected: Vec<_> = expected.iter().map(String::as_str).collect();
     expect(&running, &mut clients, &[&expected, &expected]);
     // From the home worker, between direct events.
-    io.root().on("go", Arc::new(move |event| {
-        let (socket, io) = (event.socket.clone(), event.socket.io());
-        for number in 0..3 {
-            socket.join("s").unwrap();
-            io.to("s").emit("in", number).unwrap();
-            socket.emit("direct", number).unwrap();
-            socket.leave("s");
-            io.to("s").emit("out", number).unwrap();
-        }
-        done()
-    }));
+    io.root().on(
+        "go",
+        Arc::new(move |event| {
+            let (socket, io) = (event.socket.clone(), event.socket.io());
+            for number in 0..3 {
+                socket.join("s").unwrap();
+                io.to("s").emit("in", number).unwrap();
+                socket.emit("direct", number).unwrap();
+                socket.leave("s");
+                io.to("s").emit("out", number).unwrap();
+            }
+            done()
+        }),
+    );
     let (client, _) = &mut clients[0];
     client.send(r#"42["go"]"#);
     for number in 0..3 {
@@ -140,14 +144,18 @@ fn threads_that_join_and_leave_at_the_same_time_leave_it_whole() {
     let running = Setup::default().start();
     let mut clients = several(&running, 1);
     let socket = clients[0].1.clone();
-    running.io.root().on("toggle", Arc::new(move |event| {
-        for _ in 0..50 {
+    running.io.root().on(
+        "toggle",
+        Arc::new(move |event| {
+            for _ in 0..50 {
+                event.socket.join("r").unwrap();
+                event.socket.leave("r");
+            }
             event.socket.join("r").unwrap();
-            event.socket.leave("r");
-        }
-        event.socket.join("r").unwrap();
-        Outcome::Ready(Ok(event.ack.unwrap().send(()).unwrap()))
-    }));
+            event.ack.unwrap().send(()).unwrap();
+            done()
+        }),
+    );
     for round in 0..20 {
         clients[0].0.send("421[\"toggle\"]");
         for _ in 0..50 {
@@ -300,6 +308,52 @@ fn what_goes_out_is_seen() {
     assert_eq!(told.next(), "Some(0) direct 2");
     running.io.to("a").emit("a", ()).unwrap();
     assert_eq!(told.next(), "Some(1) a 0");
-    running.io.root().off("direct");
     expect(&running, &mut clients, &[&[r#"42["direct",1,2]"#], &[r#"42["a"]"#]]);
+    assert!([told.next(), told.next()].iter().all(|note| note.contains("end")));
+}
+
+#[test]
+fn a_socket_sees_what_goes_out_to_it_alone() {
+    let running = Setup::default().start();
+    let (notes, told) = Notes::new();
+    let mut clients = several(&running, 2);
+    let socket = clients[0].1.clone();
+    socket.on_any_outgoing(Arc::new(move |_, event| notes.say(event.name)));
+    clients[1].1.emit("other", ()).unwrap();
+    socket.emit("own", ()).unwrap();
+    running.io.emit("all", ()).unwrap();
+    assert_eq!([told.next(), told.next()], ["own", "all"]);
+    let (own, all) = (r#"42["own"]"#, r#"42["all"]"#);
+    expect(&running, &mut clients, &[&[own, all], &[r#"42["other"]"#, all]]);
+}
+
+/// What a socket was left out of stays so when it comes back, though its session is another then.
+#[test]
+fn whoever_recovers_does_not_get_what_it_was_excepted_from() {
+    let running =
+        Setup::new(|settings| settings.connection_state_recovery = Some(RecoverySettings::default())).start();
+    let io = running.io.clone();
+    let mut client = running.client();
+    client.send("40");
+    let granted = client.next_granted("40");
+    let id = granted["sid"].as_str().unwrap();
+    let socket = io.root().socket(id).unwrap();
+    socket.join(["a", "b"]).unwrap();
+    socket.broadcast().emit("own", 1).unwrap();
+    socket.to("a").emit("own", 2).unwrap();
+    io.to("a").except("b").emit("but", 3).unwrap();
+    io.except(id).emit("but", 4).unwrap();
+    io.to(["a", "b"]).emit("once", 5).unwrap();
+    client.vanish();
+    until("it is gone", || io.root().socket_count() == 0);
+    io.to("b").emit("missed", 6).unwrap();
+    let mut client = running.client();
+    client.send(&format!(r#"40{{"pid":{}}}"#, granted["pid"]));
+    assert!(client.next_text().starts_with(r#"42["once",5,""#));
+    assert!(client.next_text().starts_with(r#"42["missed",6,""#));
+    assert_eq!(client.next_connected("40"), id);
+    let socket = io.root().socket(id).unwrap();
+    assert!(socket.recovered() && socket.is_in("a") && io.in_("b").count() == 1);
+    socket.emit("on", 7).unwrap();
+    assert!(client.next_text().starts_with(r#"42["on",7,""#));
 }

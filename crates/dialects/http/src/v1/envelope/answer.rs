@@ -10,8 +10,8 @@ use antiphon_node::Receipt;
 use super::Id;
 use crate::routes::broadcast::write_reply;
 use crate::routes::presence::write_members;
-use antiphon_net::problem::Problem;
 use crate::wire::{json, message, ndjson};
+use antiphon_net::problem::Problem;
 
 /// `{"type":"open",…}`: the first message of all.
 pub(crate) fn open(session: SessionId, identity: &str, position: Position, out: &mut Vec<u8>) {

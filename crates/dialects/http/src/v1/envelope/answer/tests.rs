@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::publication;
-use antiphon_net::problem::ProblemKind;
 use antiphon_model::{ChannelFlags, ChannelId, Identity, IdentityKind, Payload, RawJson};
+use antiphon_net::problem::ProblemKind;
 
 const ID: Id = Id::Number(3);
 
