@@ -40,6 +40,13 @@ pub struct Listening {
     pub(crate) missed: Vec<(&'static Format, Arc<Publication>)>,
 }
 
+impl Listening {
+    /// Keeps of what was missed what `wanted` says yes to.
+    pub fn retain_missed(&mut self, mut wanted: impl FnMut(&Publication) -> bool) {
+        self.missed.retain(|(_, publication)| wanted(publication));
+    }
+}
+
 /// One channel of a [`Listening`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListeningOn {

@@ -8,7 +8,6 @@ use base64::Engine as _;
 use antiphon_net::MessageKind;
 
 use crate::packet::{BASE64, BinarySupport, Data, Packet, Revision};
-use crate::payload::V3Text;
 
 mod body;
 
@@ -29,7 +28,7 @@ pub enum PollForm {
     /// Revision 4: text, with U+001E after each.
     V4,
     /// Revision 3 as text, with its length before each.
-    V3Text(V3Text),
+    V3Text,
     /// Revision 3 as bytes, with a marker and its length before each.
     V3Binary,
 }
@@ -41,14 +40,13 @@ const END_OF_LENGTH: u8 = 0xFF;
 
 impl Encoding {
     /// All that there are, in the order of [`Encoding::index`].
-    pub const ALL: [Encoding; 8] = [
+    pub const ALL: [Encoding; 7] = [
         Encoding::WebSocket(Revision::V4, BinarySupport::Native),
         Encoding::WebSocket(Revision::V4, BinarySupport::Base64),
         Encoding::WebSocket(Revision::V3, BinarySupport::Native),
         Encoding::WebSocket(Revision::V3, BinarySupport::Base64),
         Encoding::Polling(PollForm::V4),
-        Encoding::Polling(PollForm::V3Text(V3Text::Utf8)),
-        Encoding::Polling(PollForm::V3Text(V3Text::DoubleUtf8)),
+        Encoding::Polling(PollForm::V3Text),
         Encoding::Polling(PollForm::V3Binary),
     ];
 
@@ -60,9 +58,8 @@ impl Encoding {
             Encoding::WebSocket(Revision::V3, BinarySupport::Native) => 2,
             Encoding::WebSocket(Revision::V3, BinarySupport::Base64) => 3,
             Encoding::Polling(PollForm::V4) => 4,
-            Encoding::Polling(PollForm::V3Text(V3Text::Utf8)) => 5,
-            Encoding::Polling(PollForm::V3Text(V3Text::DoubleUtf8)) => 6,
-            Encoding::Polling(PollForm::V3Binary) => 7,
+            Encoding::Polling(PollForm::V3Text) => 5,
+            Encoding::Polling(PollForm::V3Binary) => 6,
         }
     }
 
@@ -71,13 +68,19 @@ impl Encoding {
         match self {
             Encoding::WebSocket(revision, _) => revision,
             Encoding::Polling(PollForm::V4) => Revision::V4,
-            Encoding::Polling(PollForm::V3Text(_) | PollForm::V3Binary) => Revision::V3,
+            Encoding::Polling(PollForm::V3Text | PollForm::V3Binary) => Revision::V3,
         }
     }
 
     /// Whether no text may have a U+001E in it.
     pub fn separates(self) -> bool {
         self == Encoding::Polling(PollForm::V4)
+    }
+
+    /// Whether text had better be ASCII, if the same can be said in it: clients differ in how they read the rest, and which way is
+    /// not known before they send some.
+    pub fn prefers_ascii(self) -> bool {
+        matches!(self, Encoding::Polling(PollForm::V3Text | PollForm::V3Binary))
     }
 
     /// What a message of bytes is on a WebSocket; a message of text is always text.
@@ -111,7 +114,7 @@ pub fn binary_into(encoding: Encoding, out: &mut Vec<u8>, bytes: &[u8]) {
         Encoding::WebSocket(Revision::V4, BinarySupport::Base64) | Encoding::Polling(PollForm::V4) => {
             typed_into(encoding, b'b', out, |out| base64_into(bytes, out));
         }
-        Encoding::WebSocket(Revision::V3, BinarySupport::Base64) | Encoding::Polling(PollForm::V3Text(_)) => {
+        Encoding::WebSocket(Revision::V3, BinarySupport::Base64) | Encoding::Polling(PollForm::V3Text) => {
             typed_into(encoding, b'b', out, |out| {
                 out.push(b'4');
                 base64_into(bytes, out);
@@ -151,17 +154,9 @@ fn typed_into(encoding: Encoding, digit: u8, out: &mut Vec<u8>, write: impl FnOn
             out[start..].iter_mut().filter(|byte| **byte == SEPARATOR).for_each(|byte| *byte = b' ');
             out.push(SEPARATOR);
         }
-        Encoding::Polling(PollForm::V3Text(V3Text::Utf8)) => {
+        Encoding::Polling(PollForm::V3Text) => {
             let units = utf16_units(&out[start..]);
             put_before(start, format!("{units}:").as_bytes(), out);
-        }
-        Encoding::Polling(PollForm::V3Text(V3Text::DoubleUtf8)) => {
-            let once = out.split_off(start);
-            out.extend_from_slice(format!("{}:", once.len()).as_bytes());
-            let mut buffer = [0; 2];
-            for byte in once {
-                out.extend_from_slice(char::from(byte).encode_utf8(&mut buffer).as_bytes());
-            }
         }
         Encoding::Polling(PollForm::V3Binary) => {
             let mut head = Vec::with_capacity(8);

@@ -20,9 +20,9 @@ pub fn engineio_payload(data: &[u8]) {
         1 => BodyForm::Binary,
         _ => BodyForm::Jsonp,
     };
-    let codec = Codec {
+    let mut codec = Codec {
         revision: if how & 4 == 0 { Revision::V4 } else { Revision::V3 },
-        v3_text: if how & 8 == 0 { V3Text::Utf8 } else { V3Text::DoubleUtf8 },
+        v3_text: if how & 8 == 0 { V3Text::Utf8 } else { V3Text::Unknown },
         v3_framing: if how & 16 == 0 { V3Framing::WhenNeeded } else { V3Framing::Always },
         binary: if how & 32 == 0 { BinarySupport::Native } else { BinarySupport::Base64 },
     };
@@ -31,6 +31,10 @@ pub fn engineio_payload(data: &[u8]) {
     assert!(packets.iter().map(|packet| packet.data_bytes()).sum::<usize>() <= body.len());
     if packets.is_empty() {
         return;
+    }
+    if codec.v3_text == V3Text::Unknown {
+        // It is written so, and could be taken for the other when it is read.
+        codec.v3_text = V3Text::Utf8;
     }
     let (form, written) = match codec.encode(&packets) {
         Body::Text(text) => (BodyForm::Text, Bytes::from(text)),

@@ -106,6 +106,16 @@ impl Packet {
         }
     }
 
+    /// Whether it holds no bytes, and no character beyond ASCII.
+    pub(crate) fn is_ascii(&self) -> bool {
+        match self {
+            Packet::Open(text) | Packet::Ping(text) | Packet::Pong(text) => text.is_ascii(),
+            Packet::Message(Data::Text(text)) => text.is_ascii(),
+            Packet::Message(Data::Binary(_)) => false,
+            Packet::Close | Packet::Upgrade | Packet::Noop => true,
+        }
+    }
+
     /// Reads a text packet: `<type>[<data>]`, or base64 after `b` (revision 4) or `b<type>` (revision 3).
     ///
     /// Data of `close`, `upgrade` and `noop` means nothing and is dropped.

@@ -11,7 +11,7 @@ mod v4;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::packet::{BinarySupport, Data, Packet, PacketError, Revision};
+use crate::packet::{BinarySupport, Packet, PacketError, Revision};
 
 pub use jsonp::{JsonpIndex, jsonp_body, jsonp_script};
 
@@ -55,23 +55,25 @@ pub struct PayloadLimits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum V3Framing {
-    /// Only if one of its packets is.
+    /// Only if one of its packets has bytes, or characters beyond ASCII: in text, clients read these in different ways.
     #[default]
     WhenNeeded,
     /// Always: some clients written for servers 1.x read nothing else.
     Always,
 }
 
-/// How text payloads of revision 3 hold characters beyond ASCII.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+/// How a client of revision 3 has characters beyond ASCII in text payloads, as far as it has shown that by what it sent.
+///
+/// Nothing else tells: clients 1.x and 2.x differ in this alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum V3Text {
-    /// As UTF-8; lengths count UTF-16 units. What clients 2.x speak.
+    /// It has sent none. It is written to as if it were [`V3Text::Utf8`].
     #[default]
+    Unknown,
+    /// As UTF-8; lengths count UTF-16 units. What clients 2.x speak. This is certain: a payload could be nothing else.
     Utf8,
     /// As UTF-8 whose bytes are taken for characters and encoded once more; lengths count the bytes of the first round.
-    /// What clients 1.x speak. A packet that cannot be such is read as plain UTF-8; one that is plain and looks like it
-    /// is misread.
+    /// What clients 1.x speak. This is likely: payloads could be such, and are read so until one cannot.
     DoubleUtf8,
 }
 
@@ -122,7 +124,7 @@ pub struct Codec {
     pub binary: BinarySupport,
     /// When they are binary, in revision 3.
     pub v3_framing: V3Framing,
-    /// How text is encoded, in revision 3.
+    /// How the client has text, in revision 3.
     pub v3_text: V3Text,
 }
 
@@ -145,12 +147,12 @@ impl Codec {
         }
     }
 
-    /// Reads a payload: all of its packets, or none.
+    /// Reads a payload: all of its packets, or none. Learns from it how the client has text.
     ///
     /// # Errors
     /// It is over a limit, malformed, or has a packet that is.
     pub fn decode(
-        &self,
+        &mut self,
         form: BodyForm,
         body: Bytes,
         limits: PayloadLimits,
@@ -166,17 +168,16 @@ impl Codec {
         }
     }
 
-    fn decode_text(&self, text: &str, packets_max: usize) -> Result<Vec<Packet>, PayloadError> {
+    fn decode_text(&mut self, text: &str, packets_max: usize) -> Result<Vec<Packet>, PayloadError> {
         match self.revision {
-            Revision::V3 => v3_text::decode(text, self.v3_text, packets_max),
+            Revision::V3 => v3_text::decode(text, &mut self.v3_text, packets_max),
             Revision::V4 => v4::decode(text, packets_max),
         }
     }
 
     fn is_binary(&self, packets: &[Packet]) -> bool {
-        let has_bytes = |packet: &Packet| matches!(packet, Packet::Message(Data::Binary(_)));
         self.binary == BinarySupport::Native
-            && (self.v3_framing == V3Framing::Always || packets.iter().any(has_bytes))
+            && (self.v3_framing == V3Framing::Always || !packets.iter().all(Packet::is_ascii))
     }
 }
 

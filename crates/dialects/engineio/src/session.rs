@@ -154,8 +154,9 @@ impl Session {
             }
             (CloseMode::Orderly, State::Open) => {
                 self.abandon_probe(SocketClose::Normal);
-                self.state = State::Closing { deadline: now + self.settings.close_timeout() };
-                self.release_last(CloseReason::ForcedClose);
+                let flushed = self.has_waiting_poll();
+                self.state = State::Closing { deadline: now + self.settings.close_timeout(), flushed };
+                self.release_queued();
                 if matches!(self.link, Link::WebSocket { .. }) {
                     // What waits is written before the WebSocket is closed.
                     self.close(CloseReason::ForcedClose);
@@ -169,7 +170,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Monotonic> {
         match self.state {
             State::Closed => None,
-            State::Closing { deadline } => Some(deadline),
+            State::Closing { deadline, .. } => Some(deadline),
             State::Open => {
                 let probe = self.probe.as_ref().map(|probe| probe.timeout(self.has_waiting_poll()));
                 Some(probe.map_or(self.heartbeat.deadline(), |probe| probe.min(self.heartbeat.deadline())))
@@ -181,7 +182,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Monotonic) {
         match self.state {
             State::Closed => {}
-            State::Closing { deadline } => {
+            State::Closing { deadline, .. } => {
                 if deadline <= now {
                     self.close(CloseReason::ForcedClose);
                 }

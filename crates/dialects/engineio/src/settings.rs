@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::handshake::Transport;
-use crate::payload::{PayloadLimits, V3Framing, V3Text};
+use crate::payload::{PayloadLimits, V3Framing};
 
 /// What becomes of a session whose client does not take what is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
@@ -47,9 +47,6 @@ pub struct EngineSettings {
     /// When answers of revision 3 are binary, for clients that take them so: `when-needed`, or `always` for clients that read
     /// nothing else. Default: `when-needed`.
     pub v3_framing: V3Framing,
-    /// How text bodies of revision 3 are encoded: `utf8`, or `double-utf8` as clients 1.x do. Default: `utf8`. All clients have
-    /// to be of one kind; text that is ASCII alone suits both.
-    pub v3_text: V3Text,
 }
 
 impl Default for EngineSettings {
@@ -67,7 +64,6 @@ impl Default for EngineSettings {
             allow_upgrades: true,
             allow_v3: true,
             v3_framing: V3Framing::WhenNeeded,
-            v3_text: V3Text::Utf8,
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::namespace::Reach;
 use crate::socket::Phase;
 use crate::timers::{self, Due};
 use crate::{
-    Body, DisconnectReason, Io, Message, NamespaceName, Packet, Parser, Socket, Version, acks, emit, msgpack,
-    queue, rooms,
+    Body, DisconnectReason, Io, Message, NamespaceName, Packet, Parser, Socket, Version, acks, ascii, emit,
+    msgpack, queue, rooms,
 };
 
 /// A client's connection, on its home worker's thread. Nothing of it is borrowed while an application's code runs.
@@ -119,10 +119,12 @@ impl Connection {
         // What a client that is gone or does not read is not sent is the transport's business.
         let _ = match self.parser() {
             Parser::Default if attachments.is_empty() => {
-                self.link.send_text(options, |out| packet.encode_into(self.version, out))
+                self.link.send_text(options, |out| self.text(packet, out))
             }
             Parser::Default => {
-                let text = Text::from_utf8(packet.encode(self.version)).unwrap_or_default();
+                let mut text = Vec::new();
+                self.text(packet, &mut text);
+                let text = Text::from_utf8(text.into()).unwrap_or_default();
                 let attachments = attachments.iter().cloned().map(Data::Binary);
                 let messages: Vec<_> = std::iter::once(Data::Text(text)).chain(attachments).collect();
                 self.link.send_all(&messages, options)
@@ -135,6 +137,12 @@ impl Connection {
                 }
             }
         };
+    }
+
+    /// A packet as the default parser reads it.
+    fn text(&self, packet: &Packet, out: &mut Vec<u8>) {
+        let json = packet.encode_into(self.version, out);
+        ascii::escape(self.link.encoding(), out, json);
     }
 
     /// Lets a socket in.

@@ -52,7 +52,6 @@ static FORMATS: [[[Format; 2]; 2]; Encoding::ALL.len()] = [
     formats::<4>(),
     formats::<5>(),
     formats::<6>(),
-    formats::<7>(),
 ];
 
 const fn formats<const ENCODING: usize>() -> [[Format; 2]; 2] {

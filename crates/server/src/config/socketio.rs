@@ -1,5 +1,8 @@
 //! The section `[socketio]`.
 
+mod admin;
+mod check;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,10 +10,11 @@ use antiphon_engineio::{
     AllowedOrigins, ClientBundle, CookieSettings, CorsSettings, EngineSettings, HttpCompression, SameSite,
     ServeSettings,
 };
-use antiphon_socketio::{AdminSettings, Parser, RecoverySettings, SocketIoSettings};
+use antiphon_socketio::{Parser, RecoverySettings, RecoveryStored, SocketIoSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::admin::AdminSection;
 use super::duration::Duration;
 use crate::failure::Failure;
 
@@ -20,7 +24,7 @@ use crate::failure::Failure;
 pub(crate) struct SocketIoSection {
     /// Whether they are served. Default: true.
     pub(crate) enabled: bool,
-    /// Where. Default: `/socket.io/`, which clients take for granted.
+    /// The path. Default: `/socket.io/`, which clients take for granted.
     pub(crate) path: String,
     /// Whether packets are written in the `default` form or as `socket.io-msgpack-parser` does: `msgpack`. Default: `default`. All
     /// clients have to use the same.
@@ -33,7 +37,7 @@ pub(crate) struct SocketIoSection {
     pub(crate) client_files: Option<PathBuf>,
     /// Answers to polls of fewer bytes than this are not compressed. Default: 1024.
     pub(crate) http_compression_threshold_bytes: usize,
-    /// How long a client may take to authenticate, before its connection is closed. Default: `45s`.
+    /// How long a client may take to connect to a namespace, before its connection is closed. Default: `45s`.
     pub(crate) connect_timeout: Duration,
     /// How many binary attachments an event may have. Default: 10.
     pub(crate) attachments_max: usize,
@@ -107,24 +111,17 @@ pub(crate) enum SameSiteWord {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RecoverySection {
-    /// Whether there is any. Default: false. With it, each event has one argument more, its position, as the protocol wants it: clients
-    /// before 4.6 and those of other languages show it to their handlers.
+    /// Whether there is any. Default: false. With it, each event to clients 3.x and later has one argument more, its position, as the
+    /// protocol wants it: those before 4.6 and those of other languages show it to their handlers.
     pub(crate) enabled: bool,
     /// For how long after its connection was lost. Default: `2m`.
     pub(crate) max_disconnection: Duration,
+    /// When it is stored what a client could recover: `while-connected`, so that it outlives a crash of the server, or
+    /// `at-disconnection`, which is enough for a server that stops in good order. Default: `while-connected`. That is a small
+    /// write when a client connected or subscribed, and one every ten minutes.
+    pub(crate) stored: RecoveryStored,
     /// How many lost connections are remembered at a time. Default: 100000. Beyond them the oldest cannot recover.
     pub(crate) sessions_max: usize,
-}
-
-/// The dashboard: `[socketio.admin]`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(default)]
-pub(crate) struct AdminSection {
-    /// Whether it may connect. Default: false.
-    pub(crate) enabled: bool,
-    /// What it may see and do.
-    #[serde(flatten)]
-    pub(crate) settings: AdminSettings,
 }
 
 impl Default for SocketIoSection {
@@ -169,6 +166,7 @@ impl Default for RecoverySection {
         RecoverySection {
             enabled: false,
             max_disconnection: Duration::from_millis(settings.max_disconnection_ms),
+            stored: settings.stored,
             sessions_max: settings.sessions_max,
         }
     }
@@ -199,10 +197,7 @@ impl SocketIoSection {
             connection_state_recovery: self.recovery.settings(),
             ..SocketIoSettings::default()
         };
-        if !self.path.starts_with('/') {
-            return Err(Failure::new(format!("socketio.path: {:?} does not begin with a slash", self.path)));
-        }
-        settings.check().map_err(|error| Failure::new(format!("socketio: {error}")))?;
+        self.check(&settings)?;
         Ok(settings)
     }
 
@@ -254,6 +249,7 @@ impl RecoverySection {
         let max_disconnection_ms = u64::try_from(self.max_disconnection.0.as_millis()).unwrap_or(u64::MAX);
         self.enabled.then(|| RecoverySettings {
             max_disconnection_ms,
+            stored: self.stored,
             sessions_max: self.sessions_max,
             ..RecoverySettings::default()
         })
@@ -272,26 +268,13 @@ mod tests {
         assert_eq!(default.connection_state_recovery, None);
         assert!(default.engine.cookie.is_none());
         let text = "path = \"/live\"\nconnect_timeout = \"1s\"\n[cookie]\nname = \"io\"\n[recovery]\nenabled = true\n\
-                    [engine]\nping_interval_ms = 5\n[admin]\nenabled = true\nreadonly = true";
+                    [engine]\nping_interval_ms = 5\n[admin]\nenabled = true\nreadonly = true\nauth.none = true";
         let section: SocketIoSection = toml::from_str(text).unwrap();
         let settings = section.settings(AllowedOrigins::Any).unwrap();
         assert_eq!((&*settings.engine.path, settings.connect_timeout_ms), ("/live", 1000));
         assert_eq!(settings.engine.engine.ping_interval_ms, 5);
         assert_eq!(settings.connection_state_recovery, Some(RecoverySettings::default()));
         assert_eq!(settings.engine.cookie.unwrap().name, "io");
-        assert!(section.admin.enabled && section.admin.settings.readonly);
-    }
-
-    #[test]
-    fn what_cannot_be_is_named() {
-        for (text, expected) in [
-            ("path = \"x\"", "socketio.path"),
-            ("client_files = \"/nowhere/at/all\"", "socketio.client_files"),
-            ("packet_bytes_max = 0", "packet_bytes_max"),
-        ] {
-            let section: SocketIoSection = toml::from_str(text).unwrap();
-            let error = section.settings(AllowedOrigins::Any).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
+        assert!(section.admin.enabled && section.admin.settings().readonly);
     }
 }

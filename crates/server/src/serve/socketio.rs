@@ -8,8 +8,8 @@ use antiphon_access::{Access, Caller, HostPolicy, OriginPolicy, Transport};
 use antiphon_engineio::{AllowedOrigins, Denied, Engine};
 use antiphon_http::HttpSettings;
 use antiphon_net::Worker;
-use antiphon_node::Node;
 use antiphon_net::problem::{Problem, ProblemKind};
+use antiphon_node::Node;
 use antiphon_socketio::{Authenticator, ConnectRefused, Handshake, Io, Namespace, Outcome, builtin};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use serde::Deserialize;
@@ -58,7 +58,7 @@ impl SocketIo {
         io.set_authenticator(Arc::new(ByAccess { gate: Arc::clone(&gate) }));
         let bounds = builtin::Bounds {
             history_limit_max: http.history_limit_max,
-            broadcast_timeout_max: Duration::from_secs(http.broadcast_timeout_secs_max),
+            broadcast_timeout_max: Duration::from_millis(http.broadcast_timeout_ms_max),
         };
         builtin::install(&io, bounds);
         Ok(Some(SocketIo { io, path: section.path.clone(), section: section.clone(), gate }))
@@ -75,7 +75,7 @@ impl SocketIo {
         self.gate.node.get_or_init(|| {
             self.io.install(Arc::clone(worker.node()), worker.workers().clone());
             if self.section.admin.enabled
-                && let Err(error) = self.io.install_admin(self.section.admin.settings.clone())
+                && let Err(error) = self.io.install_admin(self.section.admin.settings())
             {
                 tracing::error!(%error, "socketio.admin cannot be served");
             }
@@ -155,9 +155,11 @@ impl ByAccess {
         let caller = access.authenticate(token.as_deref(), identity.as_deref(), now)?;
         let (origin, host) = (handshake.header(ORIGIN.as_str()), handshake.header(HOST.as_str()));
         let transport = if handshake.is_secure() { Transport::Tls } else { Transport::Plain };
-        self.gate.origins.check(origin, host, transport).or_else(|refused| match access.org(&caller.org) {
-            Some(org) => org.origins.check(origin, host, transport),
-            None => Err(refused),
+        self.gate.origins.check(origin, host, transport).or_else(|refused| {
+            match access.org(&caller.org) {
+                Some(org) => org.origins.check(origin, host, transport),
+                None => Err(refused),
+            }
         })?;
         Ok(caller)
     }

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 
 use super::{PollForm, SEPARATOR};
-use crate::packet::{Data, Packet, Revision};
-use crate::payload::{Body, BodyForm, Codec, PayloadError, PayloadLimits, V3Framing};
+use crate::packet::{Packet, Revision};
+use crate::payload::{Body, BodyForm, Codec, PayloadError, PayloadLimits, V3Framing, V3Text};
 
 /// What the answer to a poll may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +23,20 @@ pub(crate) fn body(codec: &Codec, mut waiting: Vec<u8>, wanted: Wanted) -> Body 
             waiting.pop_if(|last| *last == SEPARATOR);
             Body::Text(string(waiting))
         }
-        PollForm::V3Text(_) => Body::Text(string(waiting)),
+        PollForm::V3Text if codec.v3_text == V3Text::DoubleUtf8 && !waiting.is_ascii() => {
+            match packets(codec, &Bytes::copy_from_slice(&waiting)) {
+                Ok(packets) => Body::Text(codec.encode_text(&packets)),
+                Err(_) => Body::Text(string(waiting)),
+            }
+        }
+        PollForm::V3Text => Body::Text(string(waiting)),
         PollForm::V3Binary => {
             if wanted == Wanted::Any && codec.v3_framing == V3Framing::Always {
                 return Body::Binary(waiting);
             }
-            // Text as long as no packet is bytes.
+            // Text as long as all clients read it in the same way.
             match packets(codec, &Bytes::copy_from_slice(&waiting)) {
-                Ok(packets) if wanted == Wanted::Text || !packets.iter().any(is_binary) => {
+                Ok(packets) if wanted == Wanted::Text || packets.iter().all(Packet::is_ascii) => {
                     Body::Text(codec.encode_text(&packets))
                 }
                 _ => Body::Binary(waiting),
@@ -39,23 +45,20 @@ pub(crate) fn body(codec: &Codec, mut waiting: Vec<u8>, wanted: Wanted) -> Body 
     }
 }
 
-/// Reads what waits in the form that is `codec`'s, to encode it anew.
+/// Reads what waits, in the form that is `codec`'s, to encode it anew. Text waits as UTF-8, whatever its client does.
 ///
 /// # Errors
 /// It was not encoded here.
 pub(crate) fn packets(codec: &Codec, waiting: &Bytes) -> Result<Vec<Packet>, PayloadError> {
+    let mut codec = Codec { v3_text: V3Text::Utf8, ..*codec };
     match codec.poll_form() {
         PollForm::V4 => {
             let waiting = waiting.strip_suffix(&[SEPARATOR]).unwrap_or(waiting);
             codec.decode(BodyForm::Text, Bytes::copy_from_slice(waiting), NO_LIMITS)
         }
-        PollForm::V3Text(_) => codec.decode(BodyForm::Text, waiting.clone(), NO_LIMITS),
+        PollForm::V3Text => codec.decode(BodyForm::Text, waiting.clone(), NO_LIMITS),
         PollForm::V3Binary => codec.decode(BodyForm::Binary, waiting.clone(), NO_LIMITS),
     }
-}
-
-fn is_binary(packet: &Packet) -> bool {
-    matches!(packet, Packet::Message(Data::Binary(_)))
 }
 
 fn string(utf8: Vec<u8>) -> String {
@@ -70,7 +73,7 @@ impl Codec {
         match (self.revision, self.binary) {
             (Revision::V4, _) => PollForm::V4,
             (Revision::V3, Native) => PollForm::V3Binary,
-            (Revision::V3, Base64) => PollForm::V3Text(self.v3_text),
+            (Revision::V3, Base64) => PollForm::V3Text,
         }
     }
 }

@@ -4,14 +4,14 @@ use proptest::prelude::*;
 use super::body;
 use super::*;
 use crate::packet::Frame;
-use crate::payload::{Body, Codec, V3Framing};
+use crate::payload::{Body, Codec, V3Framing, V3Text};
 use crate::testing::packet;
 
 fn codecs() -> Vec<Codec> {
     let mut all = Vec::new();
     for revision in [Revision::V3, Revision::V4] {
         for binary in [BinarySupport::Native, BinarySupport::Base64] {
-            for v3_text in [V3Text::Utf8, V3Text::DoubleUtf8] {
+            for v3_text in [V3Text::Unknown, V3Text::Utf8, V3Text::DoubleUtf8] {
                 for v3_framing in [V3Framing::WhenNeeded, V3Framing::Always] {
                     all.push(Codec { revision, binary, v3_framing, v3_text });
                 }
@@ -42,7 +42,7 @@ fn nobody_ends_another_packet_with_his_text() {
     text_into(Encoding::Polling(PollForm::V4), &mut out, |out| out.extend_from_slice(b"a\x1e1"));
     assert_eq!(out, b"4a 1\x1e");
     out.clear();
-    text_into(Encoding::Polling(PollForm::V3Text(V3Text::Utf8)), &mut out, |out| out.push(0x1e));
+    text_into(Encoding::Polling(PollForm::V3Text), &mut out, |out| out.push(0x1e));
     assert_eq!(out, b"2:4\x1e");
 }
 

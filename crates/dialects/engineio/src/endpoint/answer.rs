@@ -66,7 +66,7 @@ pub(super) fn farewell(codec: &Codec, form: Form) -> Response<Bytes> {
 }
 
 async fn payload(entry: &Entry, form: Form, waiting: Vec<u8>) -> Response<Bytes> {
-    let (kind, body) = body(entry.codec(), form, waiting);
+    let (kind, body) = body(&entry.codec(), form, waiting);
     let settings = entry.shared().settings.http_compression;
     let may = entry.may_compress(body.len());
     let encoding = form.encoding.filter(|_| {

@@ -48,7 +48,7 @@ mod tests {
             revision: Revision::V4,
             binary: BinarySupport::Native,
             v3_framing: V3Framing::WhenNeeded,
-            v3_text: V3Text::Utf8,
+            v3_text: V3Text::Unknown,
         };
         let at = |millis| Monotonic(Duration::from_millis(millis));
         let sid = |number| Sid::new(number, [0; Sid::RANDOM_BYTES]);

@@ -27,7 +27,6 @@ pub(super) struct Entry {
     table: Rc<Table>,
     handshake: Arc<Handshake>,
     client: Client,
-    codec: Codec,
     state: RefCell<State>,
     conversation: RefCell<Option<Box<dyn Conversation>>>,
     encoding: Cell<Encoding>,
@@ -71,7 +70,6 @@ pub(super) struct Probe {
 pub(super) struct Beginning {
     pub(super) handshake: Arc<Handshake>,
     pub(super) client: Client,
-    pub(super) codec: Codec,
     pub(super) session: Session,
     pub(super) slots: Slots,
     pub(super) outlet: Outlet,
@@ -80,7 +78,8 @@ pub(super) struct Beginning {
 impl Entry {
     /// Begins a session: sends the open packet, and tells the application.
     pub(super) fn open(shared: Rc<Shared>, beginning: Beginning) -> Rc<Entry> {
-        let Beginning { handshake, client, codec, session, slots, outlet } = beginning;
+        let Beginning { handshake, client, session, slots, outlet } = beginning;
+        let codec = session.codec();
         let encoding = match outlet {
             Outlet::WebSocket(_) => Encoding::WebSocket(codec.revision, codec.binary),
             _ => Encoding::Polling(codec.poll_form()),
@@ -91,7 +90,6 @@ impl Entry {
             shared,
             handshake,
             client,
-            codec,
             state: RefCell::new(State { session, slots, outlet, probe: None }),
             conversation: RefCell::new(None),
             encoding: Cell::new(encoding),
@@ -132,8 +130,8 @@ impl Entry {
         self.client.worker()
     }
 
-    pub(super) fn codec(&self) -> &Codec {
-        &self.codec
+    pub(super) fn codec(&self) -> Codec {
+        *self.state.borrow().session.codec()
     }
 
     pub(super) fn encoding(&self) -> Encoding {

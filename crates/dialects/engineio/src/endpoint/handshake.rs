@@ -45,6 +45,11 @@ impl Handshake {
         let mut extensions = request.extensions.clone();
         // It would keep the connection's machinery for as long as the session lasts.
         extensions.remove::<hyper::upgrade::OnUpgrade>();
+        let mut headers = Headers::new(&request.headers);
+        if let Some(authority) = request.uri.authority() {
+            // HTTP/2 names it there.
+            headers.set_host(authority.as_str());
+        }
         let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
         Handshake {
             sid,
@@ -52,7 +57,7 @@ impl Handshake {
             transport,
             method: request.method.clone(),
             target: target.into(),
-            headers: Headers::new(&request.headers),
+            headers,
             extensions,
             peer: *peer,
             issued,
@@ -98,18 +103,18 @@ impl Headers {
     pub fn new(headers: &HeaderMap) -> Headers {
         let mut bytes = Vec::new();
         for (name, value) in headers {
-            let (name, value) = (name.as_str(), value.as_bytes());
-            let (Ok(name_bytes), Ok(value_bytes)) = (u8::try_from(name.len()), u32::try_from(value.len()))
-            else {
-                // Longer than any that means something.
-                continue;
-            };
-            bytes.push(name_bytes);
-            bytes.extend_from_slice(&value_bytes.to_le_bytes());
-            bytes.extend_from_slice(name.as_bytes());
-            bytes.extend_from_slice(value);
+            write_header(&mut bytes, name.as_str(), value.as_bytes());
         }
         Headers { bytes: bytes.into() }
+    }
+
+    /// Adds a `host`, unless there is one.
+    fn set_host(&mut self, host: &str) {
+        if self.get("host").is_none() {
+            let mut bytes = std::mem::take(&mut self.bytes).into_vec();
+            write_header(&mut bytes, "host", host.as_bytes());
+            self.bytes = bytes.into();
+        }
     }
 
     /// Each header, its name in lower case.
@@ -139,6 +144,17 @@ impl Headers {
         };
         self.iter().filter_map(header).collect()
     }
+}
+
+/// Nothing if it is longer than any that means something.
+fn write_header(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
+    let (Ok(name_bytes), Ok(value_bytes)) = (u8::try_from(name.len()), u32::try_from(value.len())) else {
+        return;
+    };
+    bytes.push(name_bytes);
+    bytes.extend_from_slice(&value_bytes.to_le_bytes());
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(value);
 }
 
 impl fmt::Debug for Headers {
@@ -179,5 +195,26 @@ mod tests {
         assert_eq!(handshake.parameter("token").as_deref(), Some("c d"));
         assert_eq!(handshake.parameters().count(), 3);
         assert!(!handshake.is_cross_origin());
+    }
+
+    #[test]
+    fn the_authority_of_http_2_is_the_host() {
+        for (target, host, expected) in [
+            ("http://a.example/socket.io/", None, Some("a.example")),
+            ("http://a.example/socket.io/", Some("b.example"), Some("b.example")),
+            ("/socket.io/", None, None),
+        ] {
+            let mut request = http::Request::get(target);
+            if let Some(host) = host {
+                request = request.header("host", host);
+            }
+            let request = request.body(()).unwrap().into_parts().0;
+            let address = "127.0.0.1:1".parse().unwrap();
+            let peer = Peer { address, local: address, tls: false };
+            let sid = Sid::new(0, [0; Sid::RANDOM_BYTES]);
+            let handshake =
+                Handshake::new(sid, Revision::V4, Transport::Polling, &request, &peer, Timestamp(0));
+            assert_eq!(handshake.headers.get("host"), expected);
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::slots::Slots;
 use super::{Denied, Handshake, polling};
 use crate::handshake::{Refusal, Sid, Transport};
 use crate::packet::{BinarySupport, Revision};
-use crate::payload::Codec;
+use crate::payload::{Codec, V3Text};
 use crate::session::{OpenOn, Session, SocketId};
 
 /// A session that was let in, on its way to its connection.
@@ -109,11 +109,11 @@ impl Admitted {
             revision: handshake.revision,
             binary,
             v3_framing: engine.v3_framing,
-            v3_text: engine.v3_text,
+            v3_text: V3Text::Unknown,
         };
         let now = client.now().monotonic;
         let session = Session::open(&handshake.sid, codec, on, Arc::clone(engine), now);
-        Entry::open(shared, Beginning { handshake, client, codec, session, slots, outlet })
+        Entry::open(shared, Beginning { handshake, client, session, slots, outlet })
     }
 }
 

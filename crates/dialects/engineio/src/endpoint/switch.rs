@@ -18,7 +18,7 @@ impl Entry {
             Some((probe, std::mem::replace(&mut state.outlet, Outlet::WebSocket(socket))))
         });
         let Some((Probe { client, binary, .. }, Outlet::Polling(stream))) = taken else { return false };
-        let (codec, shared) = (*self.codec(), Rc::clone(self.shared()));
+        let (codec, shared) = (self.codec(), Rc::clone(self.shared()));
         let encoding = Encoding::WebSocket(codec.revision, binary);
         self.set_encoding(encoding);
         let over = client.take_over(

@@ -8,12 +8,12 @@ const V4: Codec = Codec {
     revision: Revision::V4,
     binary: BinarySupport::Native,
     v3_framing: V3Framing::WhenNeeded,
-    v3_text: V3Text::Utf8,
+    v3_text: V3Text::Unknown,
 };
 const V3: Codec = Codec { revision: Revision::V3, ..V4 };
 const V3_BASE64: Codec = Codec { binary: BinarySupport::Base64, ..V3 };
 
-fn decode(codec: Codec, form: BodyForm, body: &[u8]) -> Result<Vec<Packet>, PayloadError> {
+fn decode(mut codec: Codec, form: BodyForm, body: &[u8]) -> Result<Vec<Packet>, PayloadError> {
     codec.decode(form, Bytes::copy_from_slice(body), LIMITS)
 }
 
@@ -36,18 +36,21 @@ fn revision_4_separates_packets() {
 
 #[test]
 fn revision_3_counts_utf16_units() {
-    both(V3, &[Packet::text("hello"), Packet::text("€")], "6:4hello2:4€");
-    both(V3, &[Packet::text("😀"), Packet::Close], "3:4😀1:1");
+    both(V3_BASE64, &[Packet::text("hello"), Packet::text("€")], "6:4hello2:4€");
+    both(V3_BASE64, &[Packet::text("😀"), Packet::Close], "3:4😀1:1");
     both(V3_BASE64, &[Packet::text("€"), Packet::binary(vec![1, 2, 3, 4])], "2:4€10:b4AQIDBA==");
     assert_eq!(text(V3, "0:"), Ok(vec![]));
 }
 
 #[test]
-fn revision_3_is_binary_when_it_has_bytes() {
+fn revision_3_is_binary_when_it_has_bytes_or_more_than_ascii() {
     let packets = [Packet::text("€"), Packet::binary(vec![1, 2, 3, 4])];
     let body = [0, 4, 255, 0x34, 0xe2, 0x82, 0xac, 1, 5, 255, 4, 1, 2, 3, 4];
     assert_eq!(V3.encode(&packets), Body::Binary(body.to_vec()));
     assert_eq!(decode(V3, BodyForm::Binary, &body).as_deref(), Ok(&packets[..]));
+
+    assert_eq!(V3.encode(&packets[..1]), Body::Binary(body[..7].to_vec()));
+    assert_eq!(V3.encode(&[Packet::text("a"), Packet::Close]), Body::Text("2:4a1:1".into()));
 
     let long = [Packet::text("x".repeat(122))];
     let always = Codec { v3_framing: V3Framing::Always, ..V3 };
@@ -73,6 +76,34 @@ fn old_clients_encode_utf8_twice() {
     both(codec, &[Packet::text("ascii"), Packet::binary(vec![1])], "6:4ascii6:b4AQ==");
     assert_eq!(text(codec, "2:4é"), Ok(vec![Packet::text("é")]), "encoded once");
     assert_eq!(text(codec, "2:4€"), Ok(vec![Packet::text("€")]), "encoded once");
+}
+
+#[test]
+fn what_a_client_sends_tells_how_it_has_text() {
+    let twice = "3:4\u{c3}\u{a9}";
+    for (bodies, read, known) in [
+        (&["3:4hi"][..], "hi", V3Text::Unknown),
+        (&[twice], "é", V3Text::DoubleUtf8),
+        (&["5:4\u{f0}\u{9f}\u{98}\u{80}"], "😀", V3Text::DoubleUtf8),
+        (&[twice, "3:4hi"], "hi", V3Text::DoubleUtf8),
+        (&["2:4é"], "é", V3Text::Utf8),
+        (&["3:4😀"], "😀", V3Text::Utf8),
+        // Certain is more than likely, in whatever order.
+        (&["2:4é", twice], "\u{c3}\u{a9}", V3Text::Utf8),
+        (&[twice, "2:4€"], "€", V3Text::Utf8),
+        (&[twice, "2:4€", twice], "\u{c3}\u{a9}", V3Text::Utf8),
+        // A surrogate alone, as the first round has it.
+        (&["5:4\u{ed}\u{a0}\u{bd}!"], "\u{FFFD}!", V3Text::DoubleUtf8),
+    ] {
+        let mut codec = V3;
+        let decoded = bodies.iter().map(|body| codec.decode(BodyForm::Text, Bytes::from(*body), LIMITS));
+        assert_eq!(decoded.last(), Some(Ok(vec![Packet::text(read)])), "{bodies:?}");
+        assert_eq!(codec.v3_text, known, "{bodies:?}");
+    }
+    // One packet tells of all in the body.
+    assert_eq!(text(V3, "3:4\u{c3}\u{a9}2:4€").map(|read| read[0].clone()), Ok(Packet::text("\u{c3}\u{a9}")));
+    assert_eq!(text(V3, "2:4\u{c3}\u{a9}"), Err(PayloadError::Length));
+    assert_eq!(text(V3, "4:4\u{c3}\u{a9}"), Err(PayloadError::Truncated));
 }
 
 #[test]
@@ -124,7 +155,7 @@ fn malformed_payloads_are_refused() {
 fn limits_hold() {
     let limits = PayloadLimits { bytes_max: 8, packets_max: 2 };
     let decode =
-        |codec: Codec, form, body: &'static [u8]| codec.decode(form, Bytes::from_static(body), limits);
+        |mut codec: Codec, form, body: &'static [u8]| codec.decode(form, Bytes::from_static(body), limits);
     assert_eq!(decode(V4, BodyForm::Text, b"4aaaaaaa").map(|read| read.len()), Ok(1));
     assert_eq!(decode(V4, BodyForm::Text, b"4aaaaaaaa"), Err(PayloadError::TooLarge { max: 8 }));
     assert_eq!(decode(V4, BodyForm::Text, b"6\x1e6").map(|read| read.len()), Ok(2));
@@ -137,7 +168,7 @@ fn limits_hold() {
     }
     let one = PayloadLimits { packets_max: 1, ..limits };
     let two = Bytes::from_static(b"\0\x01\xff6\0\x01\xff6");
-    assert_eq!(V3.decode(BodyForm::Binary, two, one), Err(PayloadError::TooManyPackets { max: 1 }));
+    assert_eq!({ V3 }.decode(BodyForm::Binary, two, one), Err(PayloadError::TooManyPackets { max: 1 }));
 }
 
 #[test]
@@ -182,6 +213,14 @@ proptest! {
         };
         prop_assert_eq!(read.as_ref(), Ok(&packets));
 
+        // Nobody said so before.
+        let twice = Codec { v3_text: V3Text::DoubleUtf8, ..V3 }.encode_text(&packets);
+        prop_assert_eq!(&text(V3, &twice), &Ok(packets.clone()));
+        let once = Codec { v3_text: V3Text::Utf8, ..V3 }.encode_text(&packets);
+        if once.chars().any(|character| character > '\u{ff}') {
+            prop_assert_eq!(&text(V3, &once), &Ok(packets.clone()));
+        }
+
         let body = V4.encode_text(&packets);
         if body.matches('\x1e').count() == packets.len() - 1 {
             prop_assert_eq!(text(V4, &body), Ok(packets));
@@ -198,8 +237,9 @@ proptest! {
     }
 
     #[test]
-    fn garbage_is_survived(body: Vec<u8>, twice: bool) {
-        for codec in [V3, V4, Codec { v3_text: if twice { V3Text::DoubleUtf8 } else { V3Text::Utf8 }, ..V3 }] {
+    fn garbage_is_survived(body: Vec<u8>, characters: String) {
+        for codec in [V3, V4, Codec { v3_text: V3Text::Utf8, ..V3 }] {
+            let _ = text(codec, &characters);
             for form in [BodyForm::Text, BodyForm::Binary, BodyForm::Jsonp] {
                 let _ = decode(codec, form, &body);
             }

@@ -26,10 +26,13 @@ impl Session {
             }
             Link::Polling { poll, .. } => {
                 *poll = Some(Poll(request));
-                if matches!(self.state, State::Closing { .. }) {
-                    self.release_last(CloseReason::ForcedClose);
-                } else {
-                    self.release_for_probe(now);
+                match &mut self.state {
+                    State::Closing { flushed: true, .. } => self.release_last(CloseReason::ForcedClose),
+                    State::Closing { flushed, .. } => {
+                        *flushed = true;
+                        self.release_queued();
+                    }
+                    State::Open | State::Closed => self.release_for_probe(now),
                 }
             }
             Link::WebSocket { .. } => self.refuse(request, RefusalCode::BadRequest),

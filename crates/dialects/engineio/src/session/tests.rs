@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::*;
 use crate::handshake::{Refusal, RefusalCode};
 use crate::packet::BinarySupport;
-use crate::payload::{BodyForm, PayloadError};
+use crate::payload::{BodyForm, PayloadError, V3Text};
 use model::Driven;
 
 const WS: SocketId = SocketId(100);

@@ -150,16 +150,8 @@ fn channel(name: &str) -> Arc<ChannelId> {
 }
 
 /// A publication is two messages: its text, and a byte.
-static FORMATS: [Format; 8] = [
-    format::<0>(),
-    format::<1>(),
-    format::<2>(),
-    format::<3>(),
-    format::<4>(),
-    format::<5>(),
-    format::<6>(),
-    format::<7>(),
-];
+static FORMATS: [Format; 7] =
+    [format::<0>(), format::<1>(), format::<2>(), format::<3>(), format::<4>(), format::<5>(), format::<6>()];
 
 const fn format<const INDEX: usize>() -> Format {
     Format { name: "test", encode: write::<INDEX> }

@@ -108,8 +108,16 @@ impl Running {
 
     /// Begins a session by polling; gives the query that names it.
     fn open(&self, revision: u8) -> String {
-        let query = format!("EIO={revision}&transport=polling");
-        let answer = self.get(&query);
+        self.open_by(&format!("EIO={revision}&transport=polling"))
+    }
+
+    /// The same with revision 3, for a client that takes nothing but text.
+    fn open_for_text(&self) -> String {
+        self.open_by("EIO=3&transport=polling&b64=1")
+    }
+
+    fn open_by(&self, query: &str) -> String {
+        let answer = self.get(query);
         assert_eq!(answer.status, 200, "{answer:?}");
         format!("{query}&sid={}", answer.sid())
     }

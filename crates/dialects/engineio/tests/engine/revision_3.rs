@@ -5,12 +5,35 @@ use crate::Setup;
 #[test]
 fn text_has_its_length_in_utf16_units() {
     let server = Setup::default().start();
-    let session = server.open(3);
+    let session = server.open_for_text();
     assert_eq!(server.post(&session, "6:4hello3:4😀").text(), "ok");
     assert_eq!(server.get(&session).text(), "6:4hello3:4😀");
-    let session = format!("{session}&b64=1");
+}
+
+#[test]
+fn clients_that_encode_text_twice_are_answered_so() {
+    let server = Setup::default().start();
+    let session = server.open_for_text();
+    let twice = "6:4hello5:4\u{f0}\u{9f}\u{98}\u{80}";
+    assert_eq!(server.post(&session, twice).text(), "ok");
+    assert_eq!(server.get(&session).text(), twice);
+    assert_eq!(server.post(&session, "2:4é").text(), "ok");
+    assert_eq!(server.get(&session).text(), "2:4é", "it does not after all");
+}
+
+#[test]
+fn text_is_binary_where_clients_would_read_it_in_different_ways() {
+    let server = Setup::default().start();
+    let session = server.open(3);
     assert_eq!(server.post(&session, "6:4hello").text(), "ok");
     assert_eq!(server.get(&session).text(), "6:4hello");
+    for body in ["6:4hello3:4😀", "6:4hello5:4\u{f0}\u{9f}\u{98}\u{80}"] {
+        let session = server.open(3);
+        assert_eq!(server.post(&session, body).text(), "ok");
+        let answer = server.get(&session);
+        assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
+        assert_eq!(answer.body, [&b"\0\x06\xff4hello\0\x05\xff4"[..], "😀".as_bytes()].concat());
+    }
 }
 
 #[test]
@@ -27,8 +50,7 @@ fn bytes_are_binary_or_base64() {
     assert_eq!(binary.request("POST", &target, &answer.body).text(), "ok");
     assert_eq!(server.get(&session).body, answer.body);
 
-    let query = "EIO=3&transport=polling&b64=1";
-    let session = format!("{query}&sid={}", server.get(query).sid());
+    let session = server.open_for_text();
     server.post(&session, "6:4hello10:b4AQIDBA==");
     let answer = server.get(&session);
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=UTF-8"));

@@ -1,10 +1,10 @@
-use antiphon_engineio::{Data, SendOptions, Text};
+use antiphon_engineio::{Data, Encoding, SendOptions, Text};
 use antiphon_model::Payload;
 use bytes::Bytes;
 
 use crate::arguments::{self, EventArguments};
 use crate::connection::Connection;
-use crate::{AckId, Body, NamespaceName, Packet, Parser};
+use crate::{AckId, Body, NamespaceName, Packet, Parser, ascii};
 
 /// The answer to an event, written where the transport wants it.
 pub(super) struct AckPacket<'a> {
@@ -27,11 +27,11 @@ impl AckPacket<'_> {
         let attachments = self.values.attachments();
         match connection.parser() {
             Parser::Default if attachments.is_empty() => {
-                let _ = link.send_text(options, |out| self.text(0, out));
+                let _ = link.send_text(options, |out| self.text(0, link.encoding(), out));
             }
             Parser::Default => {
                 let mut text = Vec::new();
-                self.text(attachments.len(), &mut text);
+                self.text(attachments.len(), link.encoding(), &mut text);
                 let text = Text::from_utf8(text.into()).unwrap_or_default();
                 let binary = attachments.iter().cloned().map(Data::Binary);
                 let messages: Vec<_> = std::iter::once(Data::Text(text)).chain(binary).collect();
@@ -44,7 +44,7 @@ impl AckPacket<'_> {
         }
     }
 
-    fn text(&self, attachments: usize, out: &mut Vec<u8>) {
+    fn text(&self, attachments: usize, encoding: Encoding, out: &mut Vec<u8>) {
         let mut digits = itoa::Buffer::new();
         if attachments == 0 {
             out.push(b'3');
@@ -58,6 +58,7 @@ impl AckPacket<'_> {
             out.push(b',');
         }
         out.extend_from_slice(digits.format(self.id.value()).as_bytes());
+        let json = out.len();
         out.push(b'[');
         match self.values {
             Values::Payload(payload) => {
@@ -66,6 +67,7 @@ impl AckPacket<'_> {
             }
             Values::Arguments(arguments) => out.extend_from_slice(arguments.rest().as_bytes()),
         }
+        ascii::escape(encoding, out, json);
     }
 
     fn packet(&self) -> (Packet, Vec<Bytes>) {

@@ -17,7 +17,10 @@ const COUNTS_MAX: usize = 1000;
 
 /// What happened since it was told last, by the second.
 #[derive(Default)]
-pub(super) struct Counts(Mutex<BTreeMap<(u64, &'static str, Option<&'static str>), u64>>);
+pub(super) struct Counts(Mutex<BTreeMap<Counted, u64>>);
+
+/// The second, what happened, and why.
+type Counted = (u64, &'static str, Option<&'static str>);
 
 /// How often something happened within a second.
 #[derive(Debug, Serialize)]

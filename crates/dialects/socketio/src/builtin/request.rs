@@ -7,7 +7,7 @@ use std::time::Duration;
 use antiphon_access::LimitSettings;
 use antiphon_hub::Since;
 use antiphon_model::{ChannelFlags, ChannelId, Draft, Kind, Payload, Position, RawJson, Storing};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::invalid::Invalid;
@@ -115,7 +115,8 @@ struct PublishMembers<'a> {
     channel: Option<String>,
     system: bool,
     consumer: bool,
-    #[serde(borrow)]
+    /// `null` is one.
+    #[serde(borrow, deserialize_with = "present")]
     payload: Option<&'a RawValue>,
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
@@ -129,6 +130,10 @@ struct PublishMembers<'a> {
     idempotency_key: Option<String>,
     timeout: Option<Span>,
     until: Option<usize>,
+}
+
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(value: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
 }
 
 /// Reads the channels of a `subscribe`.

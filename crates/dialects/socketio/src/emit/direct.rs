@@ -22,11 +22,11 @@ impl EventPacket<'_> {
     fn send_text(&self, link: &Link, options: SendOptions) -> Result<Sent, SendError> {
         let attachments = attachments(self.payload);
         if attachments.is_empty() {
-            return link.send_text(options, |out| self.text(out));
+            return link.send_text(options, |out| self.text(link.encoding(), out));
         }
         // The client awaits them right behind.
         let mut text = Vec::with_capacity(self.payload.len() + 64);
-        self.text(&mut text);
+        self.text(link.encoding(), &mut text);
         let text = Text::from_utf8(text.into()).unwrap_or_default();
         let binary = attachments.iter().cloned().map(Data::Binary);
         let messages: Vec<_> = std::iter::once(Data::Text(text)).chain(binary).collect();

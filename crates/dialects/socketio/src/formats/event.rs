@@ -4,7 +4,7 @@ use antiphon_net::{MessageKind, Messages};
 
 use crate::arguments::{attachments, write_string, write_values};
 use crate::wire::packet::AckId;
-use crate::{Parser, msgpack};
+use crate::{Parser, ascii, msgpack};
 
 /// The packet of an event, written from the payload that is published, without copies on the way.
 pub(crate) struct EventPacket<'a> {
@@ -24,7 +24,9 @@ impl EventPacket<'_> {
         if parser == Parser::Msgpack {
             return self.write_packed(encoding, messages);
         }
-        messages.message(MessageKind::Text, |out| encode::text_into(encoding, out, |out| self.text(out)));
+        messages.message(MessageKind::Text, |out| {
+            encode::text_into(encoding, out, |out| self.text(encoding, out))
+        });
         for attachment in attachments(self.payload) {
             messages.message(encoding.binary_kind(), |out| encode::binary_into(encoding, out, attachment));
         }
@@ -49,7 +51,7 @@ impl EventPacket<'_> {
     }
 
     /// As the default parser reads it.
-    pub(crate) fn text(&self, out: &mut Vec<u8>) {
+    pub(crate) fn text(&self, encoding: Encoding, out: &mut Vec<u8>) {
         let mut digits = itoa::Buffer::new();
         match attachments(self.payload).len() {
             0 => out.push(b'2'),
@@ -66,6 +68,7 @@ impl EventPacket<'_> {
         if let Some(ack) = self.ack {
             out.extend_from_slice(digits.format(ack.value()).as_bytes());
         }
+        let json = out.len();
         let mut mark = b'[';
         for name in self.names {
             out.push(mark);
@@ -82,6 +85,7 @@ impl EventPacket<'_> {
             out.push(b'"');
         }
         out.push(b']');
+        ascii::escape(encoding, out, json);
     }
 
     /// As the MessagePack parser reads it.

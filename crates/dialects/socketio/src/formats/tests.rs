@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use antiphon_engineio::{BinarySupport, PollForm, Revision, V3Text};
+use antiphon_engineio::{BinarySupport, PollForm, Revision};
 use antiphon_model::{Arguments, ChannelFlags, ChannelId, Draft, Payload, Position, RawJson};
 use antiphon_net::MessageKind;
 use base64::Engine as _;
@@ -127,8 +127,9 @@ fn older_clients_and_polls_get_it_in_their_framing() {
         String::from_utf8_lossy(&format.stream_bytes(&binary)).into_owned()
     };
     assert_eq!(poll(PollForm::V4), format!("{text}\u{1e}bAWE=\u{1e}"));
-    // The emoji is two units of UTF-16.
-    assert_eq!(poll(PollForm::V3Text(V3Text::Utf8)), format!("{}:{text}6:b4AWE=", text.chars().count() + 1));
+    // Such clients read characters beyond ASCII in different ways; only a namespace cannot be said without.
+    let text = text.replace("😀", r"\ud83d\ude00");
+    assert_eq!(poll(PollForm::V3Text), format!("{}:{text}6:b4AWE=", text.chars().count()));
     let bytes = format(Encoding::Polling(PollForm::V3Binary), Parser::Default, Offsets::LeftOut);
     let length: Vec<u8> = text.len().to_string().bytes().map(|digit| digit - b'0').collect();
     let expected = [&[0], &length[..], b"\xff", text.as_bytes(), b"\x01\x03\xff\x04\x01a"].concat();
@@ -198,7 +199,7 @@ fn split(form: PollForm, mut bytes: &[u8]) -> Vec<(MessageKind, Bytes)> {
                 let end = bytes.iter().position(|byte| *byte == 0x1e).unwrap();
                 (MessageKind::Text, Revision::V4, bytes[..end].to_vec(), &bytes[end + 1..])
             }
-            PollForm::V3Text(text) => {
+            PollForm::V3Text => {
                 let colon = bytes.iter().position(|byte| *byte == b':').unwrap();
                 let length: usize = std::str::from_utf8(&bytes[..colon]).unwrap().parse().unwrap();
                 let (mut units, mut one) = (0, String::new());
@@ -210,13 +211,7 @@ fn split(form: PollForm, mut bytes: &[u8]) -> Vec<(MessageKind, Bytes)> {
                     one.push(character);
                 }
                 let rest = &bytes[colon + 1 + one.len()..];
-                let one = match text {
-                    V3Text::Utf8 => one.into_bytes(),
-                    V3Text::DoubleUtf8 => {
-                        one.chars().map(|character| u8::try_from(character).unwrap()).collect()
-                    }
-                };
-                (MessageKind::Text, Revision::V3, one, rest)
+                (MessageKind::Text, Revision::V3, one.into_bytes(), rest)
             }
             PollForm::V3Binary => {
                 let kind = if bytes[0] == 0 { MessageKind::Text } else { MessageKind::Binary };

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use antiphon_access::Caller;
 use antiphon_hub::Since;
-use antiphon_model::{ChannelId, Position};
+use antiphon_model::{ChannelId, Expects, Kind, Position};
 use antiphon_net::{Listening, Want};
 use antiphon_node::{Node, ReadError, Window};
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ pub(crate) async fn restore(
     let begun = Begun { since: got.in_implied(begun.since), offset };
     let wants = enter_rooms(socket, rooms, &got, begun.since);
     let channels: Vec<_> = wants.iter().map(|want| Arc::clone(&want.channel)).collect();
-    let listening = match client.attach_all(wants).await {
+    let mut listening = match client.attach_all(wants).await {
         Ok(listening) => listening,
         Err(error) => {
             tracing::debug!(%error, "a socket cannot be recovered");
@@ -91,6 +91,8 @@ pub(crate) async fn restore(
         }
         return None;
     }
+    // What is written without an offset: it is for those who are there, and nobody could tell whether a client has got it.
+    listening.retain_missed(|missed| missed.kind != Kind::Signal && missed.expects == Expects::Nothing);
     let mut set = socket.room_set().lock();
     set.enter(own(socket));
     let rooms = set.names();

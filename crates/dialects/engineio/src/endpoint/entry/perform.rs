@@ -73,7 +73,7 @@ impl Entry {
         let Some(probe) = state.probe.as_ref().filter(|probe| probe.socket == socket) else { return };
         let (client, binary) = (probe.client.clone(), probe.binary);
         drop(state);
-        let encoding = Encoding::WebSocket(self.codec.revision, binary);
+        let encoding = Encoding::WebSocket(self.codec().revision, binary);
         self.table.with_scratch(|out| {
             let kind = encode::packet_into(encoding, packet, out);
             client.send_with(outgoing(kind, out), Compress::AsConfigured);
@@ -113,7 +113,7 @@ impl Entry {
             // Nobody leaves a polling session but by his own word.
             (Outlet::Polling(stream), CloseReason::TransportClose) => {
                 if !self.said_farewell.get() {
-                    self.table.departed.add(self.handshake.sid, self.codec, self.now());
+                    self.table.departed.add(self.handshake.sid, self.codec(), self.now());
                 }
                 stream.depart();
             }

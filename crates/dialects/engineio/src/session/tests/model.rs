@@ -15,7 +15,7 @@ impl Driven {
             revision,
             binary: BinarySupport::Native,
             v3_framing: settings.v3_framing,
-            v3_text: settings.v3_text,
+            v3_text: V3Text::Unknown,
         };
         let socket = match on {
             OpenOn::Socket(socket) => Some(socket),

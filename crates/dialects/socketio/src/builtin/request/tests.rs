@@ -103,6 +103,10 @@ fn payloads_are_json_text_or_bytes() {
     let payload = |arguments: &EventArguments| published(arguments).payload;
     assert!(matches!(payload(&arguments(&("a", 1))), Payload::Json(one) if one.as_str() == "1"));
     assert!(matches!(payload(&arguments(&("a", "b"))), Payload::Text(text) if text == "b"));
+    let null = serde_json::json!({"channel": "a", "payload": null});
+    for null in [arguments(&("a", ())), arguments(&null)] {
+        assert!(matches!(payload(&null), Payload::Json(null) if null.as_str() == "null"));
+    }
     let bytes = Binary(Bytes::from_static(b"\x00"));
     assert!(matches!(payload(&arguments(&("a", &bytes))), Payload::Binary(bytes) if bytes[..] == [0]));
     let nested = arguments(&("a", [&bytes, &bytes]));

@@ -13,8 +13,8 @@ impl Packet {
         out.into()
     }
 
-    /// As [`Packet::encode`], behind what is there.
-    pub(crate) fn encode_into(&self, version: Version, out: &mut Vec<u8>) {
+    /// As [`Packet::encode`], behind what is there. Says where its JSON begins.
+    pub(crate) fn encode_into(&self, version: Version, out: &mut Vec<u8>) -> usize {
         let query = match (&self.body, version) {
             (Body::Connect { query, .. }, Version::V4) => query.as_deref(),
             _ => None,
@@ -31,7 +31,9 @@ impl Packet {
             ack: self.ack(),
         };
         header.write(payload.len(), out);
+        let json = out.len();
         out.extend_from_slice(payload);
+        json
     }
 }
 
