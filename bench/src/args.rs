@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use crate::message::MESSAGE_BYTES_MIN;
 use crate::report::Format;
-use crate::target::Kind;
+use crate::target::{Kind, Protocol};
 
-/// Measures a running server over WebSocket.
+/// Measures a running server over WebSocket, or Socket.IO on it.
 #[derive(Debug, Clone, Args)]
 pub struct Bench {
     /// What to measure.
@@ -28,9 +29,9 @@ impl Bench {
 /// The load to put on the server.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Scenario {
-    /// One publisher, many subscribers of one channel
+    /// One publisher, many subscribers of one channel or room
     Fanout(FanoutArgs),
-    /// Connections that each send to a channel of their own and wait for what they sent
+    /// Connections that each send to a channel of their own, or emit with an acknowledgement, and wait for what they sent
     Echo(EchoArgs),
     /// Connections that do nothing: how fast they open, what each costs in memory
     Idle(IdleArgs),
@@ -84,6 +85,9 @@ pub struct FanoutArgs {
     /// The server.
     #[command(flatten)]
     pub target: TargetArgs,
+    /// What is spoken over WebSocket
+    #[arg(long, value_enum, default_value_t = Protocol::WebSocket)]
+    pub protocol: Protocol,
     /// How long.
     #[command(flatten)]
     pub span: Span,
@@ -107,10 +111,13 @@ pub struct EchoArgs {
     /// The server.
     #[command(flatten)]
     pub target: TargetArgs,
+    /// What is spoken over WebSocket
+    #[arg(long, value_enum, default_value_t = Protocol::WebSocket)]
+    pub protocol: Protocol,
     /// How long.
     #[command(flatten)]
     pub span: Span,
-    /// Connections, each on a channel of its own
+    /// Connections
     #[arg(long, short, default_value = "64")]
     pub connections: NonZeroUsize,
     /// Messages each connection has sent and not got back
@@ -127,6 +134,9 @@ pub struct IdleArgs {
     /// The server.
     #[command(flatten)]
     pub target: TargetArgs,
+    /// What is spoken over WebSocket
+    #[arg(long, value_enum, default_value_t = Protocol::WebSocket)]
+    pub protocol: Protocol,
     /// Connections to open and keep
     #[arg(long, short, default_value = "10000")]
     pub connections: NonZeroUsize,
@@ -160,9 +170,6 @@ pub struct PublishArgs {
 
 /// The largest message the load generator sends.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
-
-/// The smallest one: a sequence number and a time.
-pub(crate) const MESSAGE_BYTES_MIN: usize = 16;
 
 fn message_bytes(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {

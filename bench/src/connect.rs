@@ -3,22 +3,28 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
-use crate::connection::{Connection, ReadBuffer};
+use crate::connection::{Connection, Frame, ReadBuffer};
 use crate::error::Error;
+use crate::framing::TEXT;
+use crate::greeting::Greeting;
 use crate::handshake::Upgrade;
 use crate::meter::STALL;
 use crate::progress::Progress;
-use crate::target::{Part, Target};
+use crate::target::{Part, Protocol, Target};
 
 /// Connections from one source address: below the usual range of ephemeral ports, which is 28,232.
 const CONNECTIONS_PER_SOURCE: usize = 25_000;
 
-/// Connections that speak WebSocket, in the order of their numbers, and how long it took to get there.
+/// The largest frame that is read before the load begins.
+const GREETING_BYTES_MAX: usize = 16 << 10;
+
+/// Connections that are ready for the load, in the order of their numbers, and how long it took to get there.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) connections: Vec<Connection>,
@@ -27,8 +33,10 @@ pub(crate) struct Opened {
 
 /// Opens `count` connections, at most `at_once` at the same time. Each is registered with its number as the token.
 ///
+/// Over Socket.IO each is connected to the default namespace, and a subscriber is in the room.
+///
 /// # Errors
-/// The first connection that cannot be made or upgraded, or that ends meanwhile.
+/// The first connection that cannot be made, upgraded or greeted, or that ends meanwhile.
 pub(crate) fn open(
     poll: &mut Poll,
     target: &Target,
@@ -36,8 +44,8 @@ pub(crate) fn open(
     at_once: usize,
     part: impl Fn(usize) -> Part,
 ) -> Result<Opened, Error> {
-    let mut opener =
-        Opener { target, upgrade: Upgrade::new(), buffer: ReadBuffer::new(0), states: Vec::new() };
+    let buffer = ReadBuffer::new(GREETING_BYTES_MAX);
+    let mut opener = Opener { target, upgrade: Upgrade::new(), buffer, states: Vec::new() };
     opener.states.reserve_exact(count);
     let mut events = Events::with_capacity(1024);
     let mut progress = Progress::new();
@@ -91,7 +99,16 @@ struct Opener<'a> {
 
 struct Opening {
     connection: Connection,
-    upgraded: bool,
+    part: Part,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The upgrade request was sent and is not answered.
+    Upgrading,
+    /// It speaks WebSocket.
+    Upgraded(Greeting),
 }
 
 impl Opener<'_> {
@@ -99,34 +116,80 @@ impl Opener<'_> {
         let source = source_address(self.target.address, number, count);
         let stream = connect(self.target.address, source)
             .map_err(|source| Error::Socket { connection: number, source })?;
-        let mut connection = Connection::new(number, stream);
+        let mut connection = Connection::new(number, self.target.protocol, stream);
         connection.send(&self.target.request(part, number))?;
         poll.registry()
             .register(connection.stream_mut(), Token(number), Interest::READABLE | Interest::WRITABLE)
             .map_err(Error::Poll)?;
-        self.states.push(Opening { connection, upgraded: false });
+        self.states.push(Opening { connection, part, stage: Stage::Upgrading });
         Ok(())
     }
 
-    /// Takes an event; true if it made the connection speak WebSocket.
-    fn advance(&mut self, event: &mio::event::Event) -> Result<bool, Error> {
+    /// Takes an event; true if it made the connection ready.
+    fn advance(&mut self, event: &Event) -> Result<bool, Error> {
         let number = event.token().0;
         let Some(opening) = self.states.get_mut(number) else { return Ok(false) };
-        if opening.upgraded {
+        let was_ready = opening.is_ready();
+        match (opening.stage, self.target.protocol) {
+            (Stage::Upgrading, protocol) => {
+                opening.advance_upgrade(event, &mut self.buffer, &self.upgrade, protocol)?;
+            }
             // What it brings is read with the next that comes, but an end would come only once.
-            return if event.is_read_closed() {
-                Err(Error::Closed { connection: number, code: None, reason: String::new() })
-            } else {
-                Ok(false)
-            };
+            (Stage::Upgraded(_), Protocol::WebSocket) if event.is_read_closed() => {
+                return Err(Error::Closed { connection: number, code: None, reason: String::new() });
+            }
+            (Stage::Upgraded(_), Protocol::WebSocket) => {}
+            // One that is ready is read all the same: its pings are to be answered.
+            (Stage::Upgraded(_), Protocol::SocketIo) => {
+                opening.greet(number, |connection, on_frame| {
+                    connection.handle_event(event, &mut self.buffer, on_frame)
+                })?;
+            }
         }
+        Ok(opening.is_ready() && !was_ready)
+    }
+}
+
+impl Opening {
+    fn is_ready(&self) -> bool {
+        self.stage == Stage::Upgraded(Greeting::Done)
+    }
+
+    fn advance_upgrade(
+        &mut self,
+        event: &Event,
+        buffer: &mut ReadBuffer,
+        upgrade: &Upgrade,
+        protocol: Protocol,
+    ) -> Result<(), Error> {
         if event.is_writable() {
-            opening.connection.flush()?;
+            self.connection.flush()?;
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            opening.upgraded = opening.connection.read_answer(&mut self.buffer, &self.upgrade)?;
+        let may_read = event.is_readable() || event.is_read_closed() || event.is_error();
+        if may_read && self.connection.read_answer(buffer, upgrade)? {
+            self.stage = Stage::Upgraded(Greeting::new(protocol));
+            if protocol == Protocol::SocketIo {
+                let number = event.token().0;
+                self.greet(number, |connection, on_frame| connection.take_kept(buffer, on_frame))?;
+            }
         }
-        Ok(opening.upgraded)
+        Ok(())
+    }
+
+    /// Lets the greeting take what `read` brings, and answers it.
+    fn greet(
+        &mut self,
+        number: usize,
+        read: impl FnOnce(&mut Connection, &mut dyn FnMut(Frame<'_>) -> Result<(), Error>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Stage::Upgraded(mut greeting) = self.stage else { return Ok(()) };
+        let (part, mut answers) = (self.part, Vec::new());
+        read(&mut self.connection, &mut |frame| {
+            answers.extend(greeting.handle_frame(number, part, frame)?);
+            Ok(())
+        })?;
+        self.stage = Stage::Upgraded(greeting);
+        answers.into_iter().try_for_each(|answer| self.connection.send_control(TEXT, answer.as_bytes()))
     }
 }
 
@@ -141,7 +204,8 @@ fn source_address(target: SocketAddr, number: usize, count: usize) -> Option<Soc
 }
 
 fn connect(target: SocketAddr, source: Option<SocketAddr>) -> std::io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(target), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    let socket =
+        Socket::new(Domain::for_address(target), Type::STREAM.nonblocking(), Some(socket2::Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
     // Closing resets: thousands of ports left in TIME_WAIT would make the connects of the next run dearer.
     socket.set_linger(Some(Duration::ZERO))?;

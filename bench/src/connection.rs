@@ -8,11 +8,19 @@ use mio::net::TcpStream;
 
 use crate::args::MESSAGE_BYTES_MAX;
 use crate::error::Error;
-use crate::framing::{CLOSE, HEADER_BYTES_MAX, Header, PING, PONG, push_frame};
+use crate::framing::{CLOSE, HEADER_BYTES_MAX, Header, PING, PONG, TEXT, push_frame};
 use crate::handshake::Upgrade;
+use crate::target::Protocol;
 
 /// Bytes that one read asks for.
 const READ_BYTES: usize = 256 << 10;
+
+/// Bytes of an unexpected frame that are shown.
+const SHOWN_BYTES: usize = 120;
+
+/// What Engine.IO asks a client whether it is there with, and what the client answers.
+const ENGINE_PING: &[u8] = b"2";
+const ENGINE_PONG: &[u8] = b"3";
 
 /// What control frames are masked with; they are too rare to matter.
 const CONTROL_MASK: [u8; 4] = *b"ctrl";
@@ -41,11 +49,23 @@ pub(crate) struct Frame<'a> {
     pub(crate) read_at: Instant,
 }
 
+impl Frame<'_> {
+    /// The error that this frame is where it is no message of the run.
+    pub(crate) fn unexpected(&self, connection: usize) -> Error {
+        let shown = &self.payload[..self.payload.len().min(SHOWN_BYTES)];
+        let shown =
+            if self.opcode == TEXT { format!(": {}", String::from_utf8_lossy(shown)) } else { String::new() };
+        let detail = format!("opcode {}, {} bytes{shown}", self.opcode, self.payload.len());
+        Error::Unexpected { connection, detail }
+    }
+}
+
 /// A WebSocket client's end. Registered once for both directions, edge-triggered: every read goes on until the socket is
 /// drained, and what could not be written waits here for the writable event.
 #[derive(Debug)]
 pub(crate) struct Connection {
     number: usize,
+    protocol: Protocol,
     stream: TcpStream,
     /// The beginning of a frame whose rest has not come.
     partial: Vec<u8>,
@@ -54,8 +74,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(number: usize, stream: TcpStream) -> Self {
-        Self { number, stream, partial: Vec::new(), unsent: Vec::new(), unsent_from: 0 }
+    pub(crate) fn new(number: usize, protocol: Protocol, stream: TcpStream) -> Self {
+        Self { number, protocol, stream, partial: Vec::new(), unsent: Vec::new(), unsent_from: 0 }
     }
 
     pub(crate) fn stream_mut(&mut self) -> &mut TcpStream {
@@ -122,7 +142,8 @@ impl Connection {
 
     /// Does what an event asks for: flushes, and hands every whole frame that has come to `on_frame`.
     ///
-    /// Pings are answered here and a close frame is an error, so neither reaches `on_frame`.
+    /// Pings, those of Engine.IO too, are answered here, and the end of the session is an error, so neither reaches
+    /// `on_frame`.
     ///
     /// # Errors
     /// The connection ended or broke, or `on_frame` failed.
@@ -153,23 +174,55 @@ impl Connection {
         let bytes = &mut buffer.0[..];
         let Some(filled) = self.fill(bytes)? else { return Ok(Drain::Drained) };
         let read_at = Instant::now();
-        let frames = &bytes[..filled];
+        let taken = self.take_frames(&bytes[..filled], payload_bytes_max, read_at, on_frame)?;
+        self.partial.clear();
+        self.partial.extend_from_slice(&bytes[taken..filled]);
+        Ok(if filled == bytes.len() { Drain::More } else { Drain::Drained })
+    }
+
+    /// Hands over the whole frames that came right behind the answer to the upgrade request.
+    ///
+    /// # Errors
+    /// As of [`handle_event`](Self::handle_event).
+    pub(crate) fn take_kept(
+        &mut self,
+        buffer: &ReadBuffer,
+        mut on_frame: impl FnMut(Frame<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut kept = std::mem::take(&mut self.partial);
+        let taken = self.take_frames(&kept, buffer.payload_bytes_max(), Instant::now(), &mut on_frame)?;
+        kept.drain(..taken);
+        self.partial = kept;
+        Ok(())
+    }
+
+    /// Takes every whole frame, and says how many bytes they took.
+    #[inline]
+    fn take_frames(
+        &mut self,
+        frames: &[u8],
+        payload_bytes_max: usize,
+        read_at: Instant,
+        on_frame: &mut impl FnMut(Frame<'_>) -> Result<(), Error>,
+    ) -> Result<usize, Error> {
         let mut at = 0;
         loop {
             let header = Header::read(&frames[at..], payload_bytes_max)
                 .map_err(|source| Error::Frame { connection: self.number, source })?;
-            let Some(header) = header.filter(|header| header.frame_bytes() <= filled - at) else { break };
+            let Some(header) = header.filter(|header| header.frame_bytes() <= frames.len() - at) else {
+                return Ok(at);
+            };
             let payload = &frames[at + header.header_bytes..at + header.frame_bytes()];
             match header.opcode {
                 PING => self.send_control(PONG, payload)?,
                 CLOSE => return Err(self.closed_by_frame(payload)),
+                TEXT if payload == ENGINE_PING && self.protocol == Protocol::SocketIo => {
+                    self.send_control(TEXT, ENGINE_PONG)?;
+                }
                 opcode => on_frame(Frame { opcode, payload, read_at })?,
             }
             at += header.frame_bytes();
         }
-        self.partial.clear();
-        self.partial.extend_from_slice(&frames[at..]);
-        Ok(if filled == bytes.len() { Drain::More } else { Drain::Drained })
     }
 
     /// Puts the beginning of a frame and what a read gives into `bytes`; `None` when there is nothing to read.
@@ -189,7 +242,7 @@ impl Connection {
         }
     }
 
-    /// Sends a control frame.
+    /// Sends a frame that is no message of the run: about the connection, or what is said before the load.
     pub(crate) fn send_control(&mut self, opcode: u8, payload: &[u8]) -> Result<(), Error> {
         let mut frame = Vec::with_capacity(HEADER_BYTES_MAX + payload.len());
         push_frame(&mut frame, opcode, payload, Some(CONTROL_MASK));

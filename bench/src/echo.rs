@@ -8,9 +8,10 @@ use mio::{Events, Poll};
 
 use crate::args::EchoArgs;
 use crate::connect::{open, poll_events};
-use crate::connection::{Connection, Frame, ReadBuffer};
+use crate::connection::{Connection, ReadBuffer};
 use crate::error::Error;
-use crate::framing::{BINARY, MaskKeys, push_frame};
+use crate::framing::MaskKeys;
+use crate::message::Shape;
 use crate::meter::{Meter, Phase};
 use crate::report::Report;
 use crate::target::{Part, Target};
@@ -19,14 +20,17 @@ use crate::target::{Part, Target};
 const OPENING: usize = 256;
 
 pub(crate) fn measure(args: &EchoArgs) -> Result<Report, Error> {
-    let target = Target::new(&args.target)?;
+    let target = Target::new(&args.target, args.protocol)?;
     let (connections, in_flight) = (args.connections.get(), args.in_flight.get());
     let mut poll = Poll::new().map_err(Error::Poll)?;
     let opened = open(&mut poll, &target, connections, OPENING, |_| Part::Echo)?;
+    let shape = Shape::request(args.protocol, args.size);
+    let answer = Shape::answer(args.protocol, args.size);
     let mut echo = Echo {
         clients: opened.connections.into_iter().map(Client::new).collect(),
-        requests: Requests { message: vec![b'e'; args.size], frames: Vec::new(), keys: MaskKeys::new() },
-        buffer: ReadBuffer::new(args.size),
+        requests: Requests { shape, frames: Vec::new(), keys: MaskKeys::new() },
+        answer,
+        buffer: ReadBuffer::new(answer.bytes_max()),
         meter: Meter::start(args.span, 1, args.target.pid),
         outstanding: 0,
         phase: Phase::WarmUp,
@@ -39,6 +43,7 @@ pub(crate) fn measure(args: &EchoArgs) -> Result<Report, Error> {
 struct Echo {
     clients: Vec<Client>,
     requests: Requests,
+    answer: Shape,
     buffer: ReadBuffer,
     meter: Meter,
     outstanding: u64,
@@ -68,13 +73,10 @@ impl Echo {
         let (sent, meter) = (&mut client.sent, &mut self.meter);
         let mut answered = 0;
         client.connection.handle_event(event, &mut self.buffer, |frame| {
-            let (sequence, sent_at) = sent.pop_front().ok_or_else(|| unexpected(number, frame))?;
-            match frame.payload.first_chunk().map(|found| u64::from_le_bytes(*found)) {
-                Some(found) if found == sequence && frame.payload.len() == self.requests.message.len() => {}
-                Some(found) if found != sequence => {
-                    return Err(Error::OutOfOrder { connection: number, expected: sequence, found });
-                }
-                _ => return Err(unexpected(number, frame)),
+            let found = self.answer.number(frame).ok_or_else(|| frame.unexpected(number))?;
+            let (expected, sent_at) = sent.pop_front().ok_or_else(|| frame.unexpected(number))?;
+            if found != expected {
+                return Err(Error::OutOfOrder { connection: number, expected, found });
             }
             answered += 1;
             meter.record(frame.read_at.saturating_duration_since(sent_at), 1);
@@ -85,13 +87,6 @@ impl Echo {
             Phase::WarmUp | Phase::Measuring => self.requests.send(client, answered)?,
         }
         Ok(())
-    }
-}
-
-fn unexpected(connection: usize, frame: Frame<'_>) -> Error {
-    Error::Unexpected {
-        connection,
-        detail: format!("opcode {}, {} bytes", frame.opcode, frame.payload.len()),
     }
 }
 
@@ -109,7 +104,7 @@ impl Client {
 }
 
 struct Requests {
-    message: Vec<u8>,
+    shape: Shape,
     frames: Vec<u8>,
     keys: MaskKeys,
 }
@@ -122,8 +117,7 @@ impl Requests {
         let now = Instant::now();
         self.frames.clear();
         for _ in 0..count {
-            self.message[..8].copy_from_slice(&client.next.to_le_bytes());
-            push_frame(&mut self.frames, BINARY, &self.message, Some(self.keys.next_key()));
+            self.shape.push(client.next, self.keys.next_key(), &mut self.frames);
             client.sent.push_back((client.next, now));
             client.next += 1;
         }

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::{Events, Poll};
 
-use crate::args::{FanoutArgs, MESSAGE_BYTES_MIN};
+use crate::args::FanoutArgs;
 use crate::connect::{open, poll_events};
 use crate::connection::{Connection, Frame, ReadBuffer};
 use crate::error::Error;
-use crate::framing::{BINARY, MaskKeys, push_frame};
+use crate::framing::MaskKeys;
+use crate::message::Shape;
 use crate::meter::{Meter, Phase};
 use crate::report::Report;
 use crate::target::{Part, Target};
@@ -24,7 +25,7 @@ const WRITE_BYTES: usize = 256 << 10;
 const BEHIND_MAX: u64 = 1 << 16;
 
 pub(crate) fn measure(args: &FanoutArgs) -> Result<Report, Error> {
-    let target = Target::new(&args.target)?;
+    let target = Target::new(&args.target, args.protocol)?;
     let subscribers = args.subscribers.get();
     let mut poll = Poll::new().map_err(Error::Poll)?;
     let mut opened = open(&mut poll, &target, subscribers + 1, OPENING, |number| {
@@ -36,11 +37,12 @@ pub(crate) fn measure(args: &FanoutArgs) -> Result<Report, Error> {
         Some(rate) => Pace::Rate { period_ns: 1e9 / rate },
         None => Pace::Window(args.in_flight.get() as u64),
     };
+    let delivery = Shape::delivery(args.protocol, args.size);
     let mut fanout = Fanout {
         subscribers: opened.connections,
-        publisher: Publisher::new(publisher, args.size, pace, origin),
-        deliveries: Deliveries::new(subscribers, args.size, pace, origin),
-        buffer: ReadBuffer::new(args.size),
+        publisher: Publisher::new(publisher, Shape::publish(args.protocol, args.size), pace, origin),
+        deliveries: Deliveries::new(subscribers, delivery, pace, origin),
+        buffer: ReadBuffer::new(delivery.bytes_max()),
         meter: Meter::start(args.span, subscribers as u64, args.target.pid),
     };
     fanout.run(&mut poll)?;
@@ -151,15 +153,14 @@ struct Publisher {
     pace: Pace,
     origin: Instant,
     sent: u64,
-    message: Vec<u8>,
+    shape: Shape,
     frames: Vec<u8>,
     keys: MaskKeys,
 }
 
 impl Publisher {
-    fn new(connection: Connection, size: usize, pace: Pace, origin: Instant) -> Self {
-        let message = (0..size).map(|at| at as u8).collect();
-        Self { connection, pace, origin, sent: 0, message, frames: Vec::new(), keys: MaskKeys::new() }
+    fn new(connection: Connection, shape: Shape, pace: Pace, origin: Instant) -> Self {
+        Self { connection, pace, origin, sent: 0, shape, frames: Vec::new(), keys: MaskKeys::new() }
     }
 
     /// Publishes what may be published, unless the server has yet to read what was before.
@@ -170,10 +171,8 @@ impl Publisher {
             self.frames.clear();
             while self.sent < allowed && self.frames.len() < WRITE_BYTES {
                 let stamp = self.pace.stamp(self.sent, since_origin);
-                self.message[..8].copy_from_slice(&self.sent.to_le_bytes());
-                self.message[8..16].copy_from_slice(&stamp.to_le_bytes());
-                push_frame(&mut self.frames, BINARY, &self.message, Some(self.keys.next_key()));
-                deliveries.expect(self.sent);
+                self.shape.push(self.sent, self.keys.next_key(), &mut self.frames);
+                deliveries.expect(self.sent, stamp);
                 self.sent += 1;
             }
             if self.frames.is_empty() {
@@ -187,16 +186,25 @@ impl Publisher {
 
 /// Who has received what: each subscriber must get every message, once and in order.
 struct Deliveries {
-    size: usize,
+    shape: Shape,
     origin: Instant,
     /// The sequence number each subscriber is due to receive.
     next: Vec<u64>,
-    /// For each message under way, by its sequence number, how many subscribers are still to receive it.
-    waiting: Box<[u32]>,
+    /// The messages under way, by their sequence numbers.
+    under_way: Box<[UnderWay]>,
     /// Messages that every subscriber has received.
     complete: u64,
     total: u64,
     run: Run,
+}
+
+/// A message that was published.
+#[derive(Clone, Copy, Default)]
+struct UnderWay {
+    /// When it was due, from the origin in nanoseconds.
+    stamp: u64,
+    /// How many subscribers are still to receive it.
+    waiting: u32,
 }
 
 /// Deliveries with the same latency, counted together because timing each would cost more than receiving it.
@@ -208,14 +216,13 @@ struct Run {
 }
 
 impl Deliveries {
-    fn new(subscribers: usize, size: usize, pace: Pace, origin: Instant) -> Self {
-        debug_assert!(size >= MESSAGE_BYTES_MIN);
+    fn new(subscribers: usize, shape: Shape, pace: Pace, origin: Instant) -> Self {
         let slots = (pace.in_flight_max() as usize).next_power_of_two();
         Self {
-            size,
+            shape,
             origin,
             next: vec![0; subscribers],
-            waiting: vec![0; slots].into(),
+            under_way: vec![UnderWay::default(); slots].into(),
             complete: 0,
             total: 0,
             run: Run { stamp: 0, read_at: origin, deliveries: 0 },
@@ -227,37 +234,28 @@ impl Deliveries {
     }
 
     fn slot(&self, sequence: u64) -> usize {
-        sequence as usize & (self.waiting.len() - 1)
+        sequence as usize & (self.under_way.len() - 1)
     }
 
-    fn expect(&mut self, sequence: u64) {
+    fn expect(&mut self, sequence: u64, stamp: u64) {
         let slot = self.slot(sequence);
-        self.waiting[slot] = self.next.len() as u32;
+        self.under_way[slot] = UnderWay { stamp, waiting: self.next.len() as u32 };
     }
 
     #[inline]
     fn take(&mut self, subscriber: usize, frame: Frame<'_>, meter: &mut Meter) -> Result<(), Error> {
-        let (sequence, stamp) = match frame.payload {
-            [a, b, c, d, e, f, g, h, stamp @ ..]
-                if frame.payload.len() == self.size && frame.opcode == BINARY =>
-            {
-                let stamp = stamp.first_chunk().expect("the message was checked to have its full size");
-                (u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), u64::from_le_bytes(*stamp))
-            }
-            payload => {
-                let detail = format!("opcode {}, {} bytes", frame.opcode, payload.len());
-                return Err(Error::Unexpected { connection: subscriber, detail });
-            }
-        };
+        let sequence = self.shape.number(frame).ok_or_else(|| frame.unexpected(subscriber))?;
         let expected = self.next[subscriber];
         let slot = self.slot(sequence);
-        if sequence != expected || self.waiting[slot] == 0 {
+        let under_way = &mut self.under_way[slot];
+        if sequence != expected || under_way.waiting == 0 {
             return Err(Error::OutOfOrder { connection: subscriber, expected, found: sequence });
         }
+        let stamp = under_way.stamp;
         self.next[subscriber] += 1;
         self.total += 1;
-        self.waiting[slot] -= 1;
-        if self.waiting[slot] == 0 {
+        under_way.waiting -= 1;
+        if under_way.waiting == 0 {
             // Every subscriber receives in order, so messages become complete in order.
             self.complete += 1;
         }
@@ -283,12 +281,19 @@ impl Deliveries {
 mod tests {
     use super::*;
     use crate::args::Span;
+    use crate::framing::BINARY;
+    use crate::target::Protocol;
 
     fn meter() -> Meter {
         let span = Span { duration: Duration::from_secs(3600), warm_up: Duration::ZERO, messages: None };
         let mut meter = Meter::start(span, 1, None);
         meter.tick(Instant::now(), 0).unwrap();
         meter
+    }
+
+    fn deliveries(subscribers: usize, in_flight: u64) -> Deliveries {
+        let shape = Shape::delivery(Protocol::WebSocket, 16);
+        Deliveries::new(subscribers, shape, Pace::Window(in_flight), Instant::now())
     }
 
     fn message(sequence: u64) -> [u8; 16] {
@@ -303,8 +308,8 @@ mod tests {
 
     #[test]
     fn a_message_is_complete_when_the_slowest_has_it() {
-        let (mut meter, mut all) = (meter(), Deliveries::new(2, 16, Pace::Window(3), Instant::now()));
-        (0..3).for_each(|sequence| all.expect(sequence));
+        let (mut meter, mut all) = (meter(), deliveries(2, 3));
+        (0..3).for_each(|sequence| all.expect(sequence, 0));
         for sequence in 0..3 {
             all.take(0, frame(&message(sequence)), &mut meter).unwrap();
         }
@@ -315,8 +320,8 @@ mod tests {
 
     #[test]
     fn loss_doubling_and_strangers_end_the_run() {
-        let (mut meter, mut all) = (meter(), Deliveries::new(1, 16, Pace::Window(4), Instant::now()));
-        (0..4).for_each(|sequence| all.expect(sequence));
+        let (mut meter, mut all) = (meter(), deliveries(1, 4));
+        (0..4).for_each(|sequence| all.expect(sequence, 0));
         let lost = all.take(0, frame(&message(1)), &mut meter);
         assert!(matches!(lost, Err(Error::OutOfOrder { expected: 0, found: 1, .. })));
         all.take(0, frame(&message(0)), &mut meter).unwrap();

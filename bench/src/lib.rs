@@ -1,10 +1,10 @@
-//! Load from outside: WebSocket clients that measure what a server does, and check that it does it right.
+//! Load from outside: WebSocket and Socket.IO clients that measure what a server does, and check that it does it right.
 //!
 //! The library is what `antiphon bench` and the suite of this crate's own binary share: connections on one thread,
 //! four scenarios, and a [`Report`] of each. Every delivery is counted and its place in the order checked; the first one
 //! that is lost, doubled or out of order ends the run with an error, so a figure is only ever that of a correct run.
 //!
-//! It speaks WebSocket itself and knows nothing of the server's crates. It does not start servers and compares nothing:
+//! It speaks WebSocket, and Socket.IO over it, itself and knows nothing of the server's crates. It does not start servers and compares nothing:
 //! that is the suite's part.
 
 mod args;
@@ -14,8 +14,10 @@ mod echo;
 mod error;
 mod fanout;
 pub mod framing;
+mod greeting;
 pub mod handshake;
 mod idle;
+mod message;
 mod meter;
 pub mod process;
 mod progress;
@@ -26,7 +28,7 @@ mod target;
 pub use args::{Bench, EchoArgs, FanoutArgs, IdleArgs, PublishArgs, Scenario, Span, TargetArgs};
 pub use error::Error;
 pub use report::{Cpu, Latency, Memory, Report, grouped};
-pub use target::Kind;
+pub use target::{Kind, Protocol};
 
 /// Runs the scenario that the command line names, and prints its report to standard output.
 ///

@@ -1,11 +1,11 @@
-//! The reference: WebSocket echo and fan-out on bare epoll, one thread, as little work as the kernel lets one get away
-//! with. It is what the suite's ratios are relative to, and no example of a server: it has no channels, no limits on
+//! The reference: echo and fan-out on bare epoll, one thread, as little work as the kernel lets one get away with. It is what the suite's ratios are relative to, and no example of a server: it has no channels, no limits on
 //! who does what, and takes only unfragmented frames.
 //!
 //! Paths of the upgrade request: `/echo` gets its frames back; `/fanout?subscribe` gets every frame that anyone sends to
-//! `/fanout`; `/fanout` alone only sends.
+//! `/fanout`; `/fanout` alone only sends; `/socket.io/` has the same for the events of the Socket.IO loads.
 
 mod peer;
+mod socketio;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use peer::{Peer, Role};
+use socketio::Packet;
 
 /// Messages that one write carries at most, when there are as many.
 const MESSAGES_PER_WRITE: usize = 64;
@@ -68,7 +69,7 @@ struct Reference {
     /// What goes back to the sender of what was read.
     answer: Vec<u8>,
     /// What goes to every subscriber.
-    broadcast: Vec<u8>,
+    broadcast_frames: Vec<u8>,
     broadcast_messages: usize,
 }
 
@@ -94,7 +95,7 @@ impl Reference {
             messages_per_write,
             read_buffer: vec![0; READ_BYTES],
             answer: Vec::new(),
-            broadcast: Vec::new(),
+            broadcast_frames: Vec::new(),
             broadcast_messages: 0,
         })
     }
@@ -188,6 +189,7 @@ impl Reference {
             "/echo" => Role::Echo,
             "/fanout?subscribe" => Role::Subscriber,
             _ if path.starts_with("/fanout") => Role::Publisher,
+            _ if path.starts_with("/socket.io/") => Role::SocketIo,
             _ => return Err(Gone),
         };
         let accept = handshake::accept(key);
@@ -199,8 +201,10 @@ impl Reference {
             self.answer.extend_from_slice(part.as_bytes());
         }
         self.peers[fd].set_role(role);
-        if role == Role::Subscriber {
-            self.subscribers.push(fd as u32);
+        match role {
+            Role::Subscriber => self.subscribers.push(fd as u32),
+            Role::SocketIo => push_frame(&mut self.answer, framing::TEXT, socketio::OPEN.as_bytes(), None),
+            _ => {}
         }
         Ok(head_bytes)
     }
@@ -221,16 +225,37 @@ impl Reference {
                 framing::PING => push_frame(&mut self.answer, framing::PONG, payload, None),
                 framing::PONG => {}
                 opcode if role == Role::Echo => push_frame(&mut self.answer, opcode, payload, None),
-                opcode => {
-                    push_header(&mut self.broadcast, opcode, payload.len(), None);
-                    self.broadcast.extend_from_slice(payload);
-                    self.broadcast_messages += 1;
-                    if self.broadcast_messages == self.messages_per_write {
-                        self.flush_broadcast();
-                    }
+                _ if matches!(role, Role::SocketIo | Role::SocketIoSubscriber) => {
+                    self.take_packet(fd, Packet::read(payload).ok_or(Gone)?);
                 }
+                opcode => self.broadcast(opcode, &[payload]),
             }
             at += header.frame_bytes();
+        }
+    }
+
+    fn take_packet(&mut self, fd: usize, packet: Packet<'_>) {
+        let answer = &mut self.answer;
+        match packet {
+            Packet::Connect => push_text(answer, &[socketio::CONNECTED.as_bytes()]),
+            Packet::Pong => {}
+            Packet::Join { id } => {
+                push_text(answer, &[b"43", id, b"[]"]);
+                if self.peers[fd].role() == Role::SocketIo {
+                    self.peers[fd].set_role(Role::SocketIoSubscriber);
+                    self.subscribers.push(fd as u32);
+                }
+            }
+            Packet::Echo { id, rest } => push_text(answer, &[b"43", id, b"[", rest]),
+            Packet::Broadcast { rest } => self.broadcast(framing::TEXT, &[b"42[\"m\",", rest]),
+        }
+    }
+
+    fn broadcast(&mut self, opcode: u8, parts: &[&[u8]]) {
+        push_parts(&mut self.broadcast_frames, opcode, parts);
+        self.broadcast_messages += 1;
+        if self.broadcast_messages == self.messages_per_write {
+            self.flush_broadcast();
         }
     }
 
@@ -240,20 +265,33 @@ impl Reference {
         }
         let mut at = 0;
         while let Some(&fd) = self.subscribers.get(at) {
-            match self.peers[fd as usize].write(&self.broadcast, &self.epoll) {
+            match self.peers[fd as usize].write(&self.broadcast_frames, &self.epoll) {
                 Ok(()) => at += 1,
                 // Takes it from the list, so that the next one stands where it stood.
                 Err(Gone) => self.forget(fd as usize),
             }
         }
-        self.broadcast.clear();
+        self.broadcast_frames.clear();
     }
 
     fn forget(&mut self, fd: usize) {
-        if self.peers[fd].role() == Role::Subscriber {
+        if matches!(self.peers[fd].role(), Role::Subscriber | Role::SocketIoSubscriber) {
             self.subscribers.retain(|&subscriber| subscriber as usize != fd);
         }
         // Closing the socket takes it out of the epoll set.
         self.peers[fd] = Peer::default();
+    }
+}
+
+fn push_text(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    push_parts(out, framing::TEXT, parts);
+}
+
+/// Appends one frame of several parts.
+#[inline]
+fn push_parts(out: &mut Vec<u8>, opcode: u8, parts: &[&[u8]]) {
+    push_header(out, opcode, parts.iter().map(|part| part.len()).sum(), None);
+    for part in parts {
+        out.extend_from_slice(part);
     }
 }

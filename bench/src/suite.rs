@@ -1,11 +1,13 @@
-//! The suite: the reference and the antiphon binary under the same load in turn, and the table of it.
+//! The suite: the reference, ours and the peers under the same load in turn, and the tables of it.
 //!
 //! The server runs on one core and the load on another. Each measurement has a server of its own, freshly started, and the
-//! two servers take turns within a round, so that what slows the machine for a while slows both.
+//! servers take turns within a round, so that what slows the machine for a while slows all.
 
 mod cases;
 mod machine;
+mod peers;
 mod server;
+mod subject;
 mod table;
 
 use std::fs;
@@ -13,12 +15,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use antiphon_bench::{Error, Kind, Report, Span, TargetArgs, measure};
+use antiphon_bench::{Error, Protocol, Report, Span, TargetArgs, measure};
 use clap::Args;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use cases::{Case, Cores};
 use server::{Launcher, Server};
+use subject::Subject;
 use table::{Outcome, Table};
 
 /// Options of the suite.
@@ -42,6 +45,12 @@ pub(crate) struct SuiteArgs {
     /// Measure the reference alone; writes no file
     #[arg(long)]
     reference_only: bool,
+    /// Leave out the servers of other people; writes no file
+    #[arg(long)]
+    no_peers: bool,
+    /// Where the sources of the servers of other people are
+    #[arg(long, default_value = "bench/peers")]
+    peers: PathBuf,
     /// The core for the server
     #[arg(long, default_value = "0")]
     server_core: usize,
@@ -68,6 +77,8 @@ pub(crate) enum SuiteError {
     Pin { core: usize, source: io::Error },
     #[error("cannot start {program}: {reason}")]
     Start { program: String, reason: String },
+    #[error("{0} is missing: `cargo xtask bench` builds the peers, and --no-peers leaves them out")]
+    NoPeer(String),
     #[error("cannot write {path}: {source}")]
     Write { path: String, source: io::Error },
     #[error("{0} of the goals are missed")]
@@ -76,18 +87,22 @@ pub(crate) enum SuiteError {
     Failed(usize),
 }
 
-/// Measures everything, prints the table, and writes it if it is whole.
+/// Measures everything, prints the tables, and writes them if they are whole.
 pub(crate) fn run(args: &SuiteArgs) -> Result<(), SuiteError> {
     antiphon_bench::process::raise_open_files_limit();
-    let suite = Suite { args, launcher: Launcher::new(args.antiphon.clone(), args.server_arg.clone())? };
+    let launcher = Launcher::new(args.antiphon.clone(), args.server_arg.clone(), args.peers.clone())?;
+    let suite = Suite { args, launcher };
+    suite.check_peers()?;
     let mut table = Table::new(suite.cases());
     for round in 1..=args.rounds {
         suite.run_round(round, &mut table)?;
     }
-    println!("{}", table.render());
-    let is_whole = !args.reference_only && args.only.is_empty();
+    for protocol in [Protocol::WebSocket, Protocol::SocketIo] {
+        println!("{}", table.render(protocol));
+    }
+    let is_whole = !args.reference_only && !args.no_peers && args.only.is_empty();
     if is_whole && !args.no_write {
-        let page = machine::page(&table, args.rounds, args.duration);
+        let page = machine::page(&table, args.rounds, args.duration, &suite.launcher.peers().describe());
         fs::write(&args.output, page)
             .map_err(|source| SuiteError::Write { path: args.output.display().to_string(), source })?;
     }
@@ -108,22 +123,33 @@ impl Suite<'_> {
         let only = &self.args.only;
         let chosen =
             |case: &Case| only.is_empty() || only.iter().any(|name| case.name.starts_with(name.as_str()));
-        let measurable = |case: &Case| !self.args.reference_only || case.has_reference;
+        let measurable = |case: &Case| self.subjects(case).next().is_some();
         cases::all().into_iter().filter(|case| chosen(case) && measurable(case)).collect()
+    }
+
+    fn subjects(&self, case: &Case) -> impl Iterator<Item = Subject> {
+        let (reference_only, no_peers) = (self.args.reference_only, self.args.no_peers);
+        case.subjects.iter().copied().filter(move |&subject| match subject {
+            Subject::Reference => true,
+            Subject::Antiphon => !reference_only,
+            Subject::Socketioxide | Subject::NodeSocketIo => !reference_only && !no_peers,
+        })
+    }
+
+    /// Says so before anything is measured when a peer cannot be.
+    fn check_peers(&self) -> Result<(), SuiteError> {
+        let needed = self.cases().iter().any(|case| self.subjects(case).any(Subject::is_peer));
+        match self.launcher.peers().missing() {
+            Some(missing) if needed => Err(SuiteError::NoPeer(missing.display().to_string())),
+            _ => Ok(()),
+        }
     }
 
     fn run_round(&self, round: u16, table: &mut Table) -> Result<(), SuiteError> {
         for (at, case) in self.cases().iter().enumerate() {
-            for kind in [Kind::Reference, Kind::Antiphon] {
-                let skipped = match kind {
-                    Kind::Reference => !case.has_reference,
-                    Kind::Antiphon => self.args.reference_only,
-                };
-                if skipped {
-                    continue;
-                }
-                eprintln!("round {round} of {}: {}, {kind:?}", self.args.rounds, case.name);
-                let outcome = match self.run_case(case, kind)? {
+            for subject in self.subjects(case) {
+                eprintln!("round {round} of {}: {}, {}", self.args.rounds, case.name, subject.heading());
+                let outcome = match self.run_case(case, subject)? {
                     Ok(report) => {
                         eprint!("{report}");
                         Outcome::Measured(Box::new(report))
@@ -133,14 +159,14 @@ impl Suite<'_> {
                         Outcome::Failed
                     }
                 };
-                table.add(at, kind, outcome);
+                table.add(at, subject, outcome);
             }
         }
         Ok(())
     }
 
     /// Measures one case on a server of its own. The outer error ends the suite, the inner one is this case's result.
-    fn run_case(&self, case: &Case, kind: Kind) -> Result<Result<Report, Error>, SuiteError> {
+    fn run_case(&self, case: &Case, subject: Subject) -> Result<Result<Report, Error>, SuiteError> {
         let (server_core, load_core) = (self.args.server_core, self.args.load_core);
         let (for_server, for_load) = match case.cores {
             Cores::OneEach => (vec![server_core], vec![load_core]),
@@ -148,21 +174,21 @@ impl Suite<'_> {
         };
         // A process starts on the cores of the thread that starts it.
         pin(&for_server)?;
-        let server = self.launcher.start(kind, case)?;
+        let server = self.launcher.start(subject, case)?;
         pin(&for_load)?;
         let span = Span {
             duration: Duration::from_secs(self.args.duration.into()),
             warm_up: Duration::from_secs(1),
             messages: None,
         };
-        Ok(measure(&(case.scenario)(target(kind, &server), span)))
+        Ok(measure(&(case.scenario)(target(subject, &server), span)))
     }
 }
 
-fn target(kind: Kind, server: &Server) -> TargetArgs {
+fn target(subject: Subject, server: &Server) -> TargetArgs {
     TargetArgs {
         url: server.url().to_owned(),
-        kind,
+        kind: subject.kind(),
         path: None,
         publish_path: None,
         channel: "bench".to_owned(),

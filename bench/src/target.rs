@@ -8,6 +8,9 @@ use crate::args::TargetArgs;
 use crate::error::Error;
 use crate::handshake::Request;
 
+/// Where Socket.IO servers listen unless told otherwise, and how to have WebSocket from the start.
+const SOCKET_IO_PATH: &str = "/socket.io/?EIO=4&transport=websocket";
+
 /// A server whose paths are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
@@ -15,6 +18,17 @@ pub enum Kind {
     Antiphon,
     /// The epoll reference of this crate
     Reference,
+}
+
+/// What is spoken over WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// Each message is a frame of its own and nothing else
+    #[value(name = "websocket")]
+    WebSocket,
+    /// Socket.IO on Engine.IO 4, with a server that handles the events of the load: `join`, `broadcast` and `echo`
+    #[value(name = "socketio")]
+    SocketIo,
 }
 
 /// The part a connection plays.
@@ -32,6 +46,7 @@ pub(crate) enum Part {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
+    pub(crate) protocol: Protocol,
     pub(crate) channel: String,
     host: String,
     kind: Kind,
@@ -41,7 +56,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(args: &TargetArgs) -> Result<Self, Error> {
+    pub(crate) fn new(args: &TargetArgs, protocol: Protocol) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Url { url: args.url.clone(), reason };
         let rest = ["http://", "ws://"]
             .iter()
@@ -61,6 +76,7 @@ impl Target {
         let path_of_url = (path != "/").then(|| path.to_owned());
         Ok(Self {
             address,
+            protocol,
             channel: args.channel.clone(),
             host: host.to_owned(),
             kind: args.kind,
@@ -84,7 +100,10 @@ impl Target {
         };
         match given {
             Some(template) => template.replace("{i}", &number.to_string()),
-            None => self.path_of_kind(part, number),
+            None => match self.protocol {
+                Protocol::WebSocket => self.path_of_kind(part, number),
+                Protocol::SocketIo => SOCKET_IO_PATH.to_owned(),
+            },
         }
     }
 
@@ -124,18 +143,20 @@ mod tests {
 
     #[test]
     fn a_path_in_the_url_takes_the_place_of_the_kinds_own() {
-        let target = Target::new(&args("ws://127.0.0.1:9/room/{i}?x=1")).unwrap();
+        let target = Target::new(&args("ws://127.0.0.1:9/room/{i}?x=1"), Protocol::SocketIo).unwrap();
         assert_eq!(target.address, "127.0.0.1:9".parse().unwrap());
         assert_eq!(target.path(Part::Echo, 7), "/room/7?x=1");
-        let target = Target::new(&args("http://127.0.0.1/")).unwrap();
+        let target = Target::new(&args("http://127.0.0.1/"), Protocol::WebSocket).unwrap();
         assert_eq!(target.address.port(), 80);
         assert_eq!(target.path(Part::Echo, 7), "/v1/channels/b.echo.7?store=false");
+        let target = Target::new(&args("http://127.0.0.1/"), Protocol::SocketIo).unwrap();
+        assert_eq!(target.path(Part::Echo, 7), SOCKET_IO_PATH);
     }
 
     #[test]
     fn refuses_what_it_cannot_connect_to() {
         for url in ["", "127.0.0.1:80", "https://127.0.0.1", "http://"] {
-            assert!(matches!(Target::new(&args(url)), Err(Error::Url { .. })), "{url}");
+            assert!(matches!(Target::new(&args(url), Protocol::WebSocket), Err(Error::Url { .. })), "{url}");
         }
     }
 }

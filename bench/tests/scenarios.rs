@@ -1,6 +1,7 @@
 //! The scenarios against the reference, and against servers that do it wrong: a figure must only come from a right run.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests fail a test by panicking")]
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use antiphon_bench::framing::{BINARY, CLOSE, Header, TEXT, apply_mask, push_frame};
 use antiphon_bench::{
-    EchoArgs, Error, FanoutArgs, IdleArgs, Kind, PublishArgs, Scenario, Span, TargetArgs, handshake, measure,
+    EchoArgs, Error, FanoutArgs, IdleArgs, Kind, Protocol, PublishArgs, Scenario, Span, TargetArgs,
+    handshake, measure,
 };
 
 struct Reference {
@@ -63,6 +65,7 @@ fn span(messages: u64) -> Span {
 fn fanout(target: TargetArgs, subscribers: usize, size: usize) -> FanoutArgs {
     FanoutArgs {
         target,
+        protocol: Protocol::WebSocket,
         span: span(40),
         subscribers: subscribers.try_into().unwrap(),
         in_flight: 16.try_into().unwrap(),
@@ -72,8 +75,12 @@ fn fanout(target: TargetArgs, subscribers: usize, size: usize) -> FanoutArgs {
 }
 
 fn echo(target: TargetArgs, size: usize) -> Scenario {
+    echo_over(Protocol::WebSocket, target, size)
+}
+
+fn echo_over(protocol: Protocol, target: TargetArgs, size: usize) -> Scenario {
     let (connections, in_flight) = (8.try_into().unwrap(), 2.try_into().unwrap());
-    Scenario::Echo(EchoArgs { target, span: span(100), connections, in_flight, size })
+    Scenario::Echo(EchoArgs { target, protocol, span: span(100), connections, in_flight, size })
 }
 
 fn publish(target: TargetArgs) -> Scenario {
@@ -119,14 +126,31 @@ fn the_reference_echoes_small_and_huge_messages() {
 }
 
 #[test]
+fn the_reference_broadcasts_to_a_room_and_acknowledges() {
+    for options in [&[][..], &["--no-coalesce"]] {
+        let reference = Reference::start(options);
+        for (subscribers, size) in [(1, 16), (20, 128), (4, 3 << 20)] {
+            let args = fanout(reference.target(), subscribers, size);
+            let args = FanoutArgs { protocol: Protocol::SocketIo, ..args };
+            let report = measure(&Scenario::Fanout(args)).unwrap();
+            assert!(report.count >= 40 * subscribers as u64, "{options:?} {subscribers} {size}: {report}");
+        }
+        let report = measure(&echo_over(Protocol::SocketIo, reference.target(), 128)).unwrap();
+        assert!(report.count >= 100, "{report}");
+    }
+}
+
+#[test]
 fn idle_connections_are_opened_counted_and_found_alive() {
     let reference = Reference::start(&[]);
     let (connections, opening) = (500.try_into().unwrap(), 64.try_into().unwrap());
-    let report =
-        measure(&Scenario::Idle(IdleArgs { target: reference.target(), connections, opening })).unwrap();
-    assert_eq!(report.count, 500);
-    let memory = report.memory.unwrap();
-    assert!(memory.bytes_before > 0 && memory.bytes_per_connection < 65_536.0, "{memory:?}");
+    for protocol in [Protocol::WebSocket, Protocol::SocketIo] {
+        let args = IdleArgs { target: reference.target(), protocol, connections, opening };
+        let report = measure(&Scenario::Idle(args)).unwrap();
+        assert_eq!(report.count, 500);
+        let memory = report.memory.unwrap();
+        assert!(memory.bytes_before > 0 && memory.bytes_per_connection < 65_536.0, "{memory:?}");
+    }
 }
 
 /// What a scripted server does with each message, and what it appends to send back.
@@ -157,6 +181,9 @@ fn serve(mut stream: TcpStream, script: Script) -> Option<()> {
     let head = String::from_utf8(bytes.drain(..head_bytes).collect()).ok()?;
     let accept = handshake::accept(handshake::header(&head, "Sec-WebSocket-Key")?);
     let mut out = format!("HTTP/1.1 101 Yes\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").into_bytes();
+    if head.starts_with("GET /socket.io/?EIO=4&transport=websocket ") {
+        push_frame(&mut out, TEXT, br#"0{"sid":"x"}"#, None);
+    }
     let subprotocol = handshake::header(&head, "Sec-WebSocket-Protocol");
     if subprotocol == Some("antiphon.v1") {
         push_frame(&mut out, TEXT, br#"{"type":"open","session":"s","position":"1"}"#, None);
@@ -177,6 +204,22 @@ fn serve(mut stream: TcpStream, script: Script) -> Option<()> {
         let count = stream.read(&mut chunk).ok().filter(|count| *count > 0)?;
         bytes.extend_from_slice(&chunk[..count]);
     }
+}
+
+/// What a Socket.IO server does with a packet, but for `answer`, which makes of an event with an id what comes back.
+fn socketio(message: &[u8], out: &mut Vec<u8>, answer: impl FnOnce(&str) -> String) {
+    let text = std::str::from_utf8(message).unwrap();
+    match text {
+        "40" => push_frame(out, TEXT, br#"40{"sid":"y"}"#, None),
+        "3" => {}
+        event => push_frame(out, TEXT, answer(event).as_bytes(), None),
+    }
+}
+
+/// The right answer to an event `echo`.
+fn echoed(event: &str) -> String {
+    let (id, rest) = event.strip_prefix("42").unwrap().split_once("[\"echo\",").unwrap();
+    format!("43{id}[{rest}")
 }
 
 fn acknowledge(message: &[u8], out: &mut Vec<u8>) {
@@ -221,6 +264,45 @@ fn a_lost_message_ends_the_run() {
     });
     let result = measure(&echo(target(url, Kind::Antiphon), 128));
     assert!(matches!(result, Err(Error::OutOfOrder { expected: 10, found: 11, .. })), "{result:?}");
+}
+
+#[test]
+fn a_ping_of_engine_io_is_answered() {
+    thread_local! {
+        /// What this connection's server holds back until its ping is answered.
+        static HELD_BACK: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    }
+    let url = scripted(|message, count, out| {
+        HELD_BACK.with_borrow_mut(|held_back| {
+            if message == b"3" {
+                out.append(&mut held_back.take().unwrap());
+            }
+            if count % 7 == 3 && held_back.is_none() {
+                push_frame(out, TEXT, b"2", None);
+                *held_back = Some(Vec::new());
+            }
+            socketio(message, held_back.as_mut().unwrap_or(out), echoed);
+        });
+    });
+    let report = measure(&echo_over(Protocol::SocketIo, target(url, Kind::Antiphon), 128)).unwrap();
+    assert!(report.count >= 100, "{report}");
+}
+
+#[test]
+fn an_acknowledgement_of_another_event_ends_the_run() {
+    let url = scripted(|message, count, out| {
+        let skew = |event: &str| echoed(event).replacen("43", if count == 9 { "431" } else { "43" }, 1);
+        socketio(message, out, skew);
+    });
+    let result = measure(&echo_over(Protocol::SocketIo, target(url, Kind::Antiphon), 128));
+    assert!(matches!(result, Err(Error::Unexpected { .. })), "{result:?}");
+}
+
+#[test]
+fn a_refused_connect_ends_the_run() {
+    let url = scripted(|_, _, out| push_frame(out, TEXT, br#"44{"message":"no"}"#, None));
+    let result = measure(&echo_over(Protocol::SocketIo, target(url, Kind::Antiphon), 128));
+    assert!(matches!(result, Err(Error::Unexpected { .. })), "{result:?}");
 }
 
 #[test]

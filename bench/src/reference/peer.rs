@@ -19,6 +19,10 @@ pub(super) enum Role {
     Echo,
     Subscriber,
     Publisher,
+    /// Speaks Socket.IO, and is in no room.
+    SocketIo,
+    /// Speaks Socket.IO, and is in the room.
+    SocketIoSubscriber,
 }
 
 /// A slot for a peer; the default is an empty one.

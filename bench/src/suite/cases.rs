@@ -2,13 +2,19 @@
 
 use std::num::NonZeroUsize;
 
-use antiphon_bench::{EchoArgs, FanoutArgs, IdleArgs, PublishArgs, Report, Scenario, Span, TargetArgs};
+use antiphon_bench::{
+    EchoArgs, FanoutArgs, IdleArgs, Protocol, PublishArgs, Report, Scenario, Span, TargetArgs,
+};
+
+use super::subject::Subject;
 
 /// A load, and what of its report goes into the table.
 pub(super) struct Case {
     pub(super) name: &'static str,
+    pub(super) protocol: Protocol,
     pub(super) scenario: fn(TargetArgs, Span) -> Scenario,
-    pub(super) has_reference: bool,
+    /// In the order of measuring.
+    pub(super) subjects: &'static [Subject],
     pub(super) storage: Storage,
     pub(super) cores: Cores,
     pub(super) metrics: &'static [Metric],
@@ -59,71 +65,76 @@ const CPU: Metric = Metric {
     goal: Goal::None,
 };
 
-const FANOUT: &[Metric] = &[
-    Metric {
-        name: "deliveries/s",
-        value: |report| Some(report.per_second),
-        decimals: 0,
-        goal: Goal::RatioFloor(0.7),
-    },
-    CPU,
-];
+const fn cpu(goal: Goal) -> Metric {
+    Metric { goal, ..CPU }
+}
 
-const FANOUT_ONE: &[Metric] = &[Metric { goal: Goal::RatioCeiling(1.25), ..CPU }];
+const fn per_second(name: &'static str, goal: Goal) -> Metric {
+    Metric { name, value: |report| Some(report.per_second), decimals: 0, goal }
+}
 
-const ECHO: &[Metric] = &[
-    Metric {
-        name: "requests/s",
-        value: |report| Some(report.per_second),
-        decimals: 0,
-        goal: Goal::RatioFloor(0.8),
-    },
-    CPU,
-];
-
-const IDLE: &[Metric] = &[
-    Metric {
-        name: "connects/s",
-        value: |report| Some(report.per_second),
-        decimals: 0,
-        goal: Goal::Floor(25_000.0),
-    },
+const fn resident(goal: Goal) -> Metric {
     Metric {
         name: "resident bytes each",
         value: |report| report.memory.map(|memory| memory.bytes_per_connection),
         decimals: 0,
-        goal: Goal::Ceiling(2048.0),
-    },
-    CPU,
-];
+        goal,
+    }
+}
 
-const STORED: &[Metric] = &[Metric {
-    name: "acknowledged/s",
-    value: |report| Some(report.per_second),
-    decimals: 0,
-    goal: Goal::Floor(80_000.0),
-}];
+const FANOUT: &[Metric] = &[per_second("deliveries/s", Goal::RatioFloor(0.7)), CPU];
+const FANOUT_ONE: &[Metric] = &[cpu(Goal::RatioCeiling(1.25))];
+const ECHO: &[Metric] = &[per_second("requests/s", Goal::RatioFloor(0.8)), CPU];
+const IDLE: &[Metric] =
+    &[per_second("connects/s", Goal::Floor(25_000.0)), resident(Goal::Ceiling(2048.0)), CPU];
+const STORED: &[Metric] = &[per_second("acknowledged/s", Goal::Floor(80_000.0))];
 
-/// Every case, in the order of the table.
+const ROOM: &[Metric] = &[per_second("deliveries/s", Goal::RatioFloor(0.65)), CPU];
+const ROOM_ONE: &[Metric] = &[cpu(Goal::RatioCeiling(1.3))];
+const ACK: &[Metric] = ECHO;
+const CLIENTS: &[Metric] = &[per_second("connects/s", Goal::None), resident(Goal::Ceiling(3072.0)), CPU];
+
+/// Every case, in the order of the tables.
 pub(super) fn all() -> Vec<Case> {
+    let mut cases = websocket();
+    cases.extend(socketio());
+    cases
+}
+
+fn websocket() -> Vec<Case> {
+    const SPOKEN: Protocol = Protocol::WebSocket;
     let on_one_core = |name, scenario, metrics| Case {
         name,
+        protocol: SPOKEN,
         scenario,
-        has_reference: true,
+        subjects: &[Subject::Reference, Subject::Antiphon],
         storage: Storage::Memory,
         cores: Cores::OneEach,
         metrics,
     };
     vec![
-        on_one_core("fanout-100: 100 subscribers, 64 in flight", |t, s| fanout(t, s, 100, 64), FANOUT),
-        on_one_core("fanout-1000: 1,000 subscribers, 64 in flight", |t, s| fanout(t, s, 1000, 64), FANOUT),
-        on_one_core("fanout-one: 100 subscribers, one in flight", |t, s| fanout(t, s, 100, 1), FANOUT_ONE),
-        on_one_core("echo: 64 connections, one in flight each", echo, ECHO),
-        on_one_core("idle: 10,000 connections", idle, IDLE),
+        on_one_core(
+            "fanout-100: 100 subscribers, 64 in flight",
+            |t, s| fanout(t, s, SPOKEN, 100, 64),
+            FANOUT,
+        ),
+        on_one_core(
+            "fanout-1000: 1,000 subscribers, 64 in flight",
+            |t, s| fanout(t, s, SPOKEN, 1000, 64),
+            FANOUT,
+        ),
+        on_one_core(
+            "fanout-one: 100 subscribers, one in flight",
+            |t, s| fanout(t, s, SPOKEN, 100, 1),
+            FANOUT_ONE,
+        ),
+        on_one_core("echo: 64 connections, one in flight each", |t, s| echo(t, s, SPOKEN), ECHO),
+        on_one_core("idle: 10,000 connections", |t, _| idle(t, SPOKEN), IDLE),
         Case {
             name: "stored: 64 publishers, 32 in flight each, SQLite",
+            protocol: SPOKEN,
             scenario: stored,
-            has_reference: false,
+            subjects: &[Subject::Antiphon],
             storage: Storage::Disk,
             cores: Cores::Shared,
             metrics: STORED,
@@ -131,13 +142,61 @@ pub(super) fn all() -> Vec<Case> {
     ]
 }
 
+fn socketio() -> Vec<Case> {
+    const SPOKEN: Protocol = Protocol::SocketIo;
+    let with_peers = |name, scenario, metrics| Case {
+        name,
+        protocol: SPOKEN,
+        scenario,
+        subjects: &[Subject::Reference, Subject::Antiphon, Subject::Socketioxide, Subject::NodeSocketIo],
+        storage: Storage::Memory,
+        cores: Cores::OneEach,
+        metrics,
+    };
+    vec![
+        with_peers(
+            "socketio-room-100: 100 clients, 64 in flight",
+            |t, s| fanout(t, s, SPOKEN, 100, 64),
+            ROOM,
+        ),
+        with_peers(
+            "socketio-room-1000: 1,000 clients, 64 in flight",
+            |t, s| fanout(t, s, SPOKEN, 1000, 64),
+            ROOM,
+        ),
+        with_peers(
+            "socketio-one-100: 100 clients, one in flight",
+            |t, s| fanout(t, s, SPOKEN, 100, 1),
+            ROOM_ONE,
+        ),
+        with_peers(
+            "socketio-one-1000: 1,000 clients, one in flight",
+            |t, s| fanout(t, s, SPOKEN, 1000, 1),
+            ROOM_ONE,
+        ),
+        with_peers(
+            "socketio-ack: 64 clients emit with an acknowledgement, one in flight each",
+            |t, s| echo(t, s, SPOKEN),
+            ACK,
+        ),
+        with_peers("socketio-idle: 10,000 clients", |t, _| idle(t, SPOKEN), CLIENTS),
+    ]
+}
+
 fn number(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).expect("no case has none of something")
 }
 
-fn fanout(target: TargetArgs, span: Span, subscribers: usize, in_flight: usize) -> Scenario {
+fn fanout(
+    target: TargetArgs,
+    span: Span,
+    protocol: Protocol,
+    subscribers: usize,
+    in_flight: usize,
+) -> Scenario {
     Scenario::Fanout(FanoutArgs {
         target,
+        protocol,
         span,
         subscribers: number(subscribers),
         in_flight: number(in_flight),
@@ -146,12 +205,13 @@ fn fanout(target: TargetArgs, span: Span, subscribers: usize, in_flight: usize) 
     })
 }
 
-fn echo(target: TargetArgs, span: Span) -> Scenario {
-    Scenario::Echo(EchoArgs { target, span, connections: number(64), in_flight: number(1), size: 128 })
+fn echo(target: TargetArgs, span: Span, protocol: Protocol) -> Scenario {
+    let (connections, in_flight) = (number(64), number(1));
+    Scenario::Echo(EchoArgs { target, protocol, span, connections, in_flight, size: 128 })
 }
 
-fn idle(target: TargetArgs, _: Span) -> Scenario {
-    Scenario::Idle(IdleArgs { target, connections: number(10_000), opening: number(256) })
+fn idle(target: TargetArgs, protocol: Protocol) -> Scenario {
+    Scenario::Idle(IdleArgs { target, protocol, connections: number(10_000), opening: number(256) })
 }
 
 fn stored(target: TargetArgs, span: Span) -> Scenario {

@@ -3,26 +3,36 @@
 use std::fs;
 use std::process::Command;
 
+use antiphon_bench::Protocol;
+
 use super::table::Table;
 
 /// `docs/benchmarks.md`.
-pub(super) fn page(table: &Table, rounds: u16, duration: u16) -> String {
+pub(super) fn page(table: &Table, rounds: u16, duration: u16, peers: &str) -> String {
     let machine = describe();
     let commit = commit().map_or_else(String::new, |commit| format!(" Commit {commit}."));
-    let table = table.render();
+    let (websocket, socketio) = (table.render(Protocol::WebSocket), table.render(Protocol::SocketIo));
     format!(
         "# Benchmarks\n\n\
          Written by the suite; what it says holds for one machine, and the ratios carry further than the figures.\n\n\
          ```\n\
          cargo xtask bench --rounds {rounds} --duration {duration}\n\
          ```\n\n\
-         {machine}.{commit} Loopback TCP with TCP_NODELAY, raw WebSocket, 128-byte messages. The server has one core and \
+         {machine}.{commit} Loopback TCP with TCP_NODELAY, 128-byte messages. The server has one core and \
          one worker, the load another core; only with SQLite both have both. Each figure is the median of {rounds} rounds \
-         of {duration} s, with the least and the most. In every round each server is started afresh and the two take \
+         of {duration} s, with the least and the most. In every round each server is started afresh and they take \
          turns. Every delivery is checked to be the next one of its subscriber.\n\n\
          The **reference** is the least that serves the same load: one thread on epoll without channels, limits or \
          sessions. It copies up to 64 messages that arrived together and writes them once to each socket.\n\n\
-         {table}"
+         ## Raw WebSocket\n\n\
+         {websocket}\n\
+         ## Socket.IO\n\n\
+         Socket.IO 5 on Engine.IO 4 over WebSocket, without compression; the message is an event's one argument, a text. \
+         *antiphon* is a program with the library whose handlers emit to a room and acknowledge, as a user's would: \
+         `bench/examples/socketio_loads.rs`. The reference tells the three events of the loads apart by their first bytes \
+         and looks no further. The peers are {peers}, with the same handlers and, but for TCP_NODELAY and a long backlog, as they come: \
+         `bench/peers/`. A peer has *failed* where it loses, doubles or reorders a message.\n\n\
+         {socketio}"
     )
 }
 

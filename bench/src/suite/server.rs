@@ -6,63 +6,84 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use antiphon_bench::Kind;
+use antiphon_bench::Protocol;
 use tempfile::TempDir;
 
 use super::SuiteError;
 use super::cases::{Case, Cores, Storage};
+use super::peers::Peers;
+use super::subject::Subject;
 
 /// How long a server may take until it listens.
 const START_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// What both servers say on standard output when they are ready.
+/// What every server says on standard output when it is ready.
 const LISTENING: &str = "listening on ";
+
+/// The port is the kernel's to choose.
+const LISTEN: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
 /// Knows how each server is started.
 pub(super) struct Launcher {
     itself: PathBuf,
     antiphon: PathBuf,
+    library: PathBuf,
+    peers: Peers,
     server_args: Vec<String>,
 }
 
 impl Launcher {
-    pub(super) fn new(antiphon: Option<PathBuf>, server_args: Vec<String>) -> Result<Self, SuiteError> {
+    pub(super) fn new(
+        antiphon: Option<PathBuf>,
+        server_args: Vec<String>,
+        peers: PathBuf,
+    ) -> Result<Self, SuiteError> {
         let itself =
             std::env::current_exe().map_err(|error| start_error(Path::new("the reference"), &error))?;
         let antiphon = antiphon.unwrap_or_else(|| itself.with_file_name("antiphon"));
-        Ok(Self { itself, antiphon, server_args })
+        let library = itself.with_file_name("examples").join("socketio_loads");
+        let peers = Peers::new(peers, &itself);
+        Ok(Self { itself, antiphon, library, peers, server_args })
+    }
+
+    pub(super) fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     /// Starts a server for a case and waits until it listens.
-    pub(super) fn start(&self, kind: Kind, case: &Case) -> Result<Server, SuiteError> {
-        let listen = ["--listen", "127.0.0.1:0"];
-        match kind {
-            Kind::Reference => {
+    pub(super) fn start(&self, subject: Subject, case: &Case) -> Result<Server, SuiteError> {
+        match (subject, case.protocol) {
+            (Subject::Reference, _) => {
                 let mut command = Command::new(&self.itself);
-                command.arg("reference").args(listen);
+                command.arg("reference").args(LISTEN);
                 Server::start(command, None)
             }
-            Kind::Antiphon => {
-                let mut command = Command::new(&self.antiphon);
-                command.arg("serve").args(listen);
-                if case.cores == Cores::OneEach {
-                    command.args(["--workers", "1"]);
-                }
-                let data = match case.storage {
-                    Storage::Memory => {
-                        command.arg("--memory");
-                        None
-                    }
-                    Storage::Disk => {
-                        let data = self.data_directory()?;
-                        command.arg("--data-dir").arg(data.path());
-                        Some(data)
-                    }
-                };
-                command.args(&self.server_args);
-                Server::start(command, data)
-            }
+            (Subject::Antiphon, Protocol::WebSocket) => self.start_antiphon(case),
+            (Subject::Antiphon, Protocol::SocketIo) => Server::start(Command::new(&self.library), None),
+            (Subject::Socketioxide, _) => Server::start(self.peers.socketioxide(), None),
+            (Subject::NodeSocketIo, _) => Server::start(self.peers.node_socketio(), None),
         }
+    }
+
+    fn start_antiphon(&self, case: &Case) -> Result<Server, SuiteError> {
+        let mut command = Command::new(&self.antiphon);
+        command.arg("serve").args(LISTEN);
+        if case.cores == Cores::OneEach {
+            command.args(["--workers", "1"]);
+        }
+        let data = match case.storage {
+            Storage::Memory => {
+                command.arg("--memory");
+                None
+            }
+            Storage::Disk => {
+                let data = self.data_directory()?;
+                command.arg("--data-dir").arg(data.path());
+                Some(data)
+            }
+        };
+        command.args(&self.server_args);
+        Server::start(command, data)
     }
 
     /// A directory beside the binary: the system's own for temporary files may be in memory.

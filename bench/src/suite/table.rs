@@ -1,10 +1,12 @@
 //! Medians, spreads and ratios of all rounds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use antiphon_bench::{Kind, Report, grouped};
+use antiphon_bench::{Protocol, Report, grouped};
 
 use super::cases::{Case, Goal, Metric};
+use super::subject::Subject;
 
 /// What one measurement came to.
 pub(super) enum Outcome {
@@ -19,55 +21,73 @@ pub(super) struct Table {
 
 struct Row {
     case: Case,
-    reference: Vec<Report>,
-    antiphon: Vec<Report>,
+    results: BTreeMap<Subject, Results>,
+}
+
+/// What all rounds of one case came to for one subject.
+#[derive(Default)]
+struct Results {
+    reports: Vec<Report>,
     failures: usize,
 }
 
 impl Table {
     pub(super) fn new(cases: Vec<Case>) -> Self {
-        let row = |case| Row { case, reference: Vec::new(), antiphon: Vec::new(), failures: 0 };
+        let row = |case| Row { case, results: BTreeMap::new() };
         Self { rows: cases.into_iter().map(row).collect() }
     }
 
-    pub(super) fn add(&mut self, case: usize, kind: Kind, outcome: Outcome) {
-        let row = &mut self.rows[case];
-        match (outcome, kind) {
-            (Outcome::Measured(report), Kind::Reference) => row.reference.push(*report),
-            (Outcome::Measured(report), Kind::Antiphon) => row.antiphon.push(*report),
-            (Outcome::Failed, _) => row.failures += 1,
+    pub(super) fn add(&mut self, case: usize, subject: Subject, outcome: Outcome) {
+        let results = self.rows[case].results.entry(subject).or_default();
+        match outcome {
+            Outcome::Measured(report) => results.reports.push(*report),
+            Outcome::Failed => results.failures += 1,
         }
     }
 
+    /// How many measurements failed that must not. That a peer does not do a load right is a result like another.
     pub(super) fn failures(&self) -> usize {
-        self.rows.iter().map(|row| row.failures).sum()
+        let results = self.rows.iter().flat_map(|row| &row.results);
+        results.filter(|(subject, _)| !subject.is_peer()).map(|(_, results)| results.failures).sum()
     }
 
     pub(super) fn goals_missed(&self) -> usize {
         self.figures().filter(|(_, figure)| figure.is_met() == Some(false)).count()
     }
 
-    /// The table in Markdown.
-    pub(super) fn render(&self) -> String {
-        let mut out = String::from(
-            "| load | figure | reference | antiphon | ratio | goal | met |\n|---|---|---|---|---|---|---|\n",
-        );
-        for (row, figure) in self.figures() {
-            let decimals = figure.metric.decimals;
+    /// The table of one protocol's cases in Markdown; empty when there are none.
+    pub(super) fn render(&self, protocol: Protocol) -> String {
+        let figures = || self.figures().filter(|(row, _)| row.case.protocol == protocol);
+        if figures().next().is_none() {
+            return String::new();
+        }
+        let peers: BTreeSet<Subject> =
+            figures().flat_map(|(row, _)| row.results.keys().copied()).filter(|one| one.is_peer()).collect();
+        let mut out = String::from("| load | figure | reference | antiphon | ratio | goal | met |");
+        let mut rule = String::from("\n|---|---|---|---|---|---|---|");
+        for peer in &peers {
+            // Writing to a string does not fail.
+            let _ = write!(out, " {} |", peer.heading());
+            rule.push_str("---|");
+        }
+        out.push_str(&rule);
+        for (row, figure) in figures() {
             let ratio = figure.ratio().map_or_else(dash, |ratio| format!("{ratio:.2}"));
             let met = match figure.is_met() {
                 Some(true) => "yes",
                 Some(false) => "**no**",
                 None => "–",
             };
-            let (reference, antiphon) = (figure.reference, figure.antiphon);
-            let cell = |sample: Option<Sample>| sample.map_or_else(dash, |sample| sample.show(decimals));
+            let cell = |subject| row.cell(subject, figure.metric);
             let (case, name, goal) = (row.case.name, figure.metric.name, figure.metric.goal.show());
-            let (reference, antiphon) = (cell(reference), cell(antiphon));
-            // Writing to a string does not fail.
+            let (reference, antiphon) = (cell(Subject::Reference), cell(Subject::Antiphon));
             let _ =
-                writeln!(out, "| {case} | {name} | {reference} | {antiphon} | {ratio} | {goal} | {met} |");
+                write!(out, "\n| {case} | {name} | {reference} | {antiphon} | {ratio} | {goal} | {met} |");
+            for &peer in &peers {
+                let _ = write!(out, " {} |", cell(peer));
+            }
         }
+        out.push('\n');
         out
     }
 
@@ -78,8 +98,23 @@ impl Table {
 
 impl Row {
     fn figure<'a>(&self, metric: &'a Metric) -> Figure<'a> {
-        let sample = |reports: &[Report]| Sample::of(reports.iter().filter_map(metric.value).collect());
-        Figure { metric, reference: sample(&self.reference), antiphon: sample(&self.antiphon) }
+        let sample = |subject| self.sample(subject, metric);
+        Figure { metric, reference: sample(Subject::Reference), antiphon: sample(Subject::Antiphon) }
+    }
+
+    fn sample(&self, subject: Subject, metric: &Metric) -> Option<Sample> {
+        let reports = &self.results.get(&subject)?.reports;
+        Sample::of(reports.iter().filter_map(metric.value).collect())
+    }
+
+    fn cell(&self, subject: Subject, metric: &Metric) -> String {
+        let failures = self.results.get(&subject).map_or(0, |results| results.failures);
+        match (self.sample(subject, metric), failures) {
+            (Some(sample), 0) => sample.show(metric.decimals),
+            (Some(sample), failures) => format!("{}, {failures} failed", sample.show(metric.decimals)),
+            (None, 0) => dash(),
+            (None, _) => "failed".to_owned(),
+        }
     }
 }
 
@@ -175,14 +210,30 @@ mod tests {
     #[test]
     fn goals_relative_to_the_reference_need_both() {
         let mut table = Table::new(super::super::cases::all());
-        table.add(0, Kind::Reference, Outcome::Measured(Box::new(report(100.0))));
+        table.add(0, Subject::Reference, Outcome::Measured(Box::new(report(100.0))));
         assert_eq!(table.goals_missed(), 0, "nothing is missed that was not measured");
-        table.add(0, Kind::Antiphon, Outcome::Measured(Box::new(report(69.0))));
+        table.add(0, Subject::Antiphon, Outcome::Measured(Box::new(report(69.0))));
         assert_eq!(table.goals_missed(), 1);
-        assert!(table.render().contains("| 0.69 | ≥ 0.7 × reference | **no** |"), "{}", table.render());
-        table.add(0, Kind::Antiphon, Outcome::Measured(Box::new(report(100.0))));
+        let shown = table.render(Protocol::WebSocket);
+        assert!(shown.contains("| 0.69 | ≥ 0.7 × reference | **no** |"), "{shown}");
+        table.add(0, Subject::Antiphon, Outcome::Measured(Box::new(report(100.0))));
         assert_eq!(table.goals_missed(), 0);
-        table.add(5, Kind::Antiphon, Outcome::Failed);
+        table.add(5, Subject::Antiphon, Outcome::Failed);
         assert_eq!(table.failures(), 1);
+    }
+
+    #[test]
+    fn peers_stand_beside_what_they_are_compared_with_and_their_failures_are_results() {
+        let cases = super::super::cases::all();
+        let room = cases.iter().position(|case| case.name.starts_with("socketio-room-100:")).unwrap();
+        let mut table = Table::new(cases);
+        table.add(room, Subject::Reference, Outcome::Measured(Box::new(report(100.0))));
+        table.add(room, Subject::Socketioxide, Outcome::Measured(Box::new(report(12.0))));
+        table.add(room, Subject::NodeSocketIo, Outcome::Failed);
+        let shown = table.render(Protocol::SocketIo);
+        assert!(shown.contains("| met | socketioxide | socket.io on node |\n"), "{shown}");
+        assert!(shown.contains("| – | 12 (12 to 12) | failed |\n"), "{shown}");
+        assert!(!table.render(Protocol::WebSocket).contains("socketioxide"));
+        assert_eq!((table.failures(), table.goals_missed()), (0, 0));
     }
 }
