@@ -38,6 +38,11 @@ const STEPS: &[Step<Workspace>] = &[
     Step { name: "openapi", what: "the binary answers as its OpenAPI document says", run: openapi },
     Step { name: "browser", what: "the demo chat works in Chromium", run: browser },
     Step { name: "clients", what: "Socket.IO with the clients that people use", run: clients },
+    Step {
+        name: "standalone",
+        what: "Socket.IO of the binary, beside other dialects, and the dashboard",
+        run: standalone,
+    },
 ];
 
 /// Runs all steps, or those asked for, and gives a failure if one of them failed.
@@ -140,6 +145,16 @@ fn clients(workspace: &Workspace) -> Outcome {
     let mut node = command("node", &directory);
     node.arg("run.mjs").arg("--server").arg(server).arg("--conformance").arg(conformance);
     run_command(node.arg("--python").arg(python).arg("--chromium").arg(chromium))
+}
+
+fn standalone(workspace: &Workspace) -> Outcome {
+    let directory = workspace.root.join("tests/standalone");
+    install_packages(&directory)?;
+    // Whose harness it has a part of.
+    install_packages(&workspace.root.join("tests/clients"))?;
+    let chromium = tools::need("chromium", "chromium")?;
+    let mut node = command("node", &directory);
+    run_command(node.arg("run.mjs").env("ANTIPHON_BIN", workspace.binary()?).env("CHROMIUM", chromium))
 }
 
 fn install_packages(directory: &Path) -> Outcome {

@@ -101,6 +101,26 @@ impl Outbox {
         all
     }
 
+    /// Takes what was pushed, each for itself, up to where `wanted` wants it: it says of each in turn how many of its bytes, and is
+    /// asked no more once that is less than all.
+    pub(crate) fn take_wanted(&mut self, mut wanted: impl FnMut(&[u8]) -> usize) -> Vec<Bytes> {
+        let mut taken = Vec::new();
+        while let Some(first) = self.queue.front_mut() {
+            let part = first.split_to(wanted(first).min(first.len()));
+            self.bytes -= part.len();
+            if !part.is_empty() {
+                taken.push(part);
+            }
+            if !first.is_empty() {
+                self.allowance = self.allowance.min(self.bytes);
+                return taken;
+            }
+            self.queue.pop_front();
+        }
+        self.emptied();
+        taken
+    }
+
     fn emptied(&mut self) {
         self.bytes = 0;
         self.allowance = 0;
@@ -236,6 +256,25 @@ mod tests {
         outbox.push(Bytes::from_static(b"first"));
         outbox.clear();
         assert_eq!(outbox.take_each(), [Bytes::from_static(b"head")]);
+    }
+
+    #[test]
+    fn what_is_wanted_is_taken_and_the_rest_stays() {
+        let mut outbox = Outbox::default();
+        for piece in ["first", "second", "third"] {
+            outbox.push(Bytes::from(piece));
+        }
+        assert_eq!(outbox.take_wanted(|_| 0), [""; 0]);
+        let mut left = 8;
+        let taken = outbox.take_wanted(|piece| {
+            let part = piece.len().min(left);
+            left -= part;
+            part
+        });
+        assert_eq!(taken, ["first", "sec"]);
+        assert_eq!(outbox.bytes(), "ondthird".len());
+        assert_eq!(outbox.take_wanted(|_| usize::MAX), ["ond", "third"]);
+        assert!(outbox.is_empty() && outbox.bytes() == 0);
     }
 
     #[test]

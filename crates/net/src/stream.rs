@@ -61,16 +61,24 @@ impl Stream {
         self.taken(|session| session.outbox.take_each())
     }
 
+    /// What is queued at this moment, each for itself, up to where `wanted` wants it: it says of each in turn how many of its bytes,
+    /// and is asked no more once that is less than all. The rest stays queued.
+    pub fn queued_up_to(&mut self, wanted: impl FnMut(&[u8]) -> usize) -> Vec<Bytes> {
+        self.taken(|session| session.outbox.take_wanted(wanted))
+    }
+
     fn taken<R: Default>(&self, take: impl FnOnce(&mut crate::session::Session) -> R) -> R {
         let worker = &self.client.worker;
         let now = worker.0.now.get().monotonic;
         let taken = worker.with_session(self.client.key, self.client.id, |session, _| {
-            worker.node().metrics().outbox_bytes.dec_by(session.outbox.bytes() as i64);
             session.last_sent = now;
             if let Link::Stream { awaited, .. } = &mut session.link {
                 *awaited = false;
             }
-            take(session)
+            let before = session.outbox.bytes();
+            let taken = take(session);
+            worker.node().metrics().outbox_bytes.dec_by((before - session.outbox.bytes()) as i64);
+            taken
         });
         taken.unwrap_or_default()
     }

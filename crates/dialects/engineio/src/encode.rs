@@ -11,7 +11,7 @@ use crate::packet::{BASE64, BinarySupport, Data, Packet, Revision};
 
 mod body;
 
-pub(crate) use body::{Wanted, body, packets};
+pub(crate) use body::{Wanted, body, first_packets, packets};
 
 /// The form in which packets wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -19,6 +19,7 @@ mod handshake;
 mod link;
 mod open;
 mod polling;
+mod portion;
 mod settings;
 mod slots;
 mod switch;

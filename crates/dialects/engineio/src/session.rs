@@ -53,7 +53,13 @@ pub enum OpenOn {
 #[derive(Debug)]
 enum State {
     Open,
-    Closing { deadline: Monotonic },
+    /// What waits goes with one poll, and the close packet with the next: clients that handle messages a moment later than packets
+    /// would lose those that come with it.
+    Closing {
+        deadline: Monotonic,
+        /// Whether a poll has taken what waited.
+        flushed: bool,
+    },
     Closed,
 }
 

@@ -249,6 +249,10 @@ impl Attempt {
         socket.namespace().registry().insert(socket.clone());
         if let (Some(recovery), Some(pid)) = (connection.io().recovery(), socket.pid()) {
             recovery.note_connected(pid, socket, begun);
+            if socket.recovered() {
+                // What it came back by has been taken.
+                recovery.store_now(socket);
+            }
         }
         let body = Body::Connect { query: None, payload: Some(granted(socket)) };
         connection.send_packet(&Packet { namespace: self.name.clone(), body }, &[]);

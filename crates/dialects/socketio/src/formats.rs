@@ -12,7 +12,7 @@ use antiphon_engineio::Encoding;
 use antiphon_model::{Expects, Kind, Publication};
 use antiphon_net::{Format, Messages};
 
-pub(crate) use event::EventPacket;
+pub(crate) use event::{EventPacket, Tail};
 
 use crate::emit::broadcast_ack_id;
 use crate::{Parser, RESERVED_EVENTS, channels};
@@ -84,7 +84,11 @@ fn write(publication: &Publication, offsets: Offsets, written: impl FnOnce(&Even
         Expects::Replies => broadcast_ack_id(publication.position),
         Expects::Nothing => None,
     };
-    let has_offset = offsets == Offsets::Written && ack.is_none() && publication.kind != Kind::Signal;
+    let tail = match (offsets, ack, publication.kind) {
+        (Offsets::LeftOut, ..) | (_, Some(_), _) => Tail::Nothing,
+        (Offsets::Written, None, Kind::Signal) => Tail::behind(&publication.payload),
+        (Offsets::Written, None, _) => Tail::Offset(publication.position),
+    };
     let names = [name];
     // Somebody came or went: of the room, and what happened, before who it was.
     let presence = ["presence", publication.channel.name(), name];
@@ -97,6 +101,6 @@ fn write(publication: &Publication, offsets: Offsets, written: impl FnOnce(&Even
         ack,
         names,
         payload: &publication.payload,
-        offset: has_offset.then_some(publication.position),
+        tail,
     });
 }

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::{PollForm, SEPARATOR};
+use super::{END_OF_LENGTH, PollForm, SEPARATOR};
 use crate::packet::{Packet, Revision};
 use crate::payload::{Body, BodyForm, Codec, PayloadError, PayloadLimits, V3Framing, V3Text};
 
@@ -58,6 +58,29 @@ pub(crate) fn packets(codec: &Codec, waiting: &Bytes) -> Result<Vec<Packet>, Pay
         }
         PollForm::V3Text => codec.decode(BodyForm::Text, waiting.clone(), NO_LIMITS),
         PollForm::V3Binary => codec.decode(BodyForm::Binary, waiting.clone(), NO_LIMITS),
+    }
+}
+
+/// How many of the packets that wait are no more than `count_max`, and how many bytes these have. Of a form in which that cannot be
+/// told quickly, all are one.
+pub(crate) fn first_packets(form: PollForm, waiting: &[u8], count_max: usize) -> (usize, usize) {
+    let (mut count, mut bytes) = (0, 0);
+    while count < count_max && bytes < waiting.len() {
+        bytes += first_packet(form, &waiting[bytes..]).unwrap_or(waiting.len() - bytes);
+        count += 1;
+    }
+    (count, bytes)
+}
+
+fn first_packet(form: PollForm, waiting: &[u8]) -> Option<usize> {
+    match form {
+        PollForm::V4 => Some(waiting.iter().position(|byte| *byte == SEPARATOR)? + 1),
+        PollForm::V3Binary => {
+            let head = waiting.iter().position(|byte| *byte == END_OF_LENGTH)? + 1;
+            let digits = waiting.get(1..head - 1)?;
+            Some(head + digits.iter().fold(0, |length, digit| length * 10 + usize::from(*digit)))
+        }
+        PollForm::V3Text => None,
     }
 }
 

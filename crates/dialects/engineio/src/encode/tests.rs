@@ -65,6 +65,17 @@ proptest! {
     }
 
     #[test]
+    fn some_packets_and_the_rest_are_all(packets in prop::collection::vec(packet(), 0..8), count_max in 0..9_usize) {
+        for codec in codecs().into_iter().filter(|codec| codec.poll_form() != PollForm::V3Text) {
+            let encoding = Encoding::Polling(codec.poll_form());
+            let expected = packets.len().min(count_max);
+            let some = waiting(encoding, &packets[..expected]).len();
+            let all = waiting(encoding, &packets);
+            prop_assert_eq!(first_packets(codec.poll_form(), &all, count_max), (expected, some));
+        }
+    }
+
+    #[test]
     fn messages_of_a_websocket_are_its_frames(packet in packet()) {
         for revision in [Revision::V3, Revision::V4] {
             for binary in [BinarySupport::Native, BinarySupport::Base64] {

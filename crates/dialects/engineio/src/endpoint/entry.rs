@@ -11,6 +11,7 @@ use antiphon_model::{Compress, Monotonic};
 use antiphon_net::{Client, Close, MessageKind, Outgoing, Stream, Worker};
 
 use super::engine::Shared;
+use super::portion::Portion;
 use super::slots::{Answered, Slots};
 use super::table::Table;
 use super::{Conversation, Handshake, Link, SendError, SendOptions, Sent, timers};
@@ -30,6 +31,7 @@ pub(super) struct Entry {
     state: RefCell<State>,
     conversation: RefCell<Option<Box<dyn Conversation>>>,
     encoding: Cell<Encoding>,
+    portion: Portion,
     /// Whether outputs are being done: what is put in meanwhile is done by whoever does them.
     drives: Cell<bool>,
     /// The earliest time that stands for it in the heap.
@@ -84,6 +86,7 @@ impl Entry {
             Outlet::WebSocket(_) => Encoding::WebSocket(codec.revision, codec.binary),
             _ => Encoding::Polling(codec.poll_form()),
         };
+        let portion = Portion::of(&handshake.headers);
         let table = Table::of(client.worker());
         timers::watch(&table, client.worker());
         let entry = Rc::new(Entry {
@@ -93,6 +96,7 @@ impl Entry {
             state: RefCell::new(State { session, slots, outlet, probe: None }),
             conversation: RefCell::new(None),
             encoding: Cell::new(encoding),
+            portion,
             drives: Cell::new(true),
             scheduled: Cell::new(None),
             uncompressed: Cell::new(0),

@@ -332,7 +332,17 @@ fn an_orderly_close_waits_for_what_was_sent() {
     driven.post(1, "4ignored", 2);
     assert_eq!(driven.drain(), ["1 200 ok"]);
     driven.poll(2, 3);
-    assert_eq!(driven.drain(), ["2 200 4a|1", "closed: forced close"]);
+    assert_eq!(driven.drain(), ["2 200 4a"]);
+    driven.poll(3, 4);
+    assert_eq!(driven.drain(), ["3 200 1", "closed: forced close"]);
+
+    let mut driven = polling(Revision::V4);
+    driven.poll(1, 1);
+    driven.send("a");
+    driven.close(CloseMode::Orderly, 1);
+    assert_eq!(driven.drain(), ["1 200 4a"]);
+    driven.poll(2, 2);
+    assert_eq!(driven.drain(), ["2 200 1", "closed: forced close"]);
 
     let mut driven = polling(Revision::V4);
     driven.close(CloseMode::Orderly, 1);

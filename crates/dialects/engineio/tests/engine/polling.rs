@@ -46,6 +46,30 @@ fn a_poll_waits_for_what_comes() {
 }
 
 #[test]
+fn a_client_that_takes_little_is_given_it_in_portions() {
+    let server = Setup::default().start();
+    for (revision, ask, close) in [(4, "4!burst 40", "4!close"), (3, "10:4!burst 40", "7:4!close")] {
+        let mut python = server.connect().with("user-agent", "python-requests/2.32.3");
+        let query = format!("EIO={revision}&transport=polling");
+        let session = format!("{query}&sid={}", python.get(&query).sid());
+        let mut numbers = |count: usize| {
+            let answer = python.get(&session);
+            let separated = answer.text().replace(['\x1e', ':'], " ");
+            let words = separated.split(' ').filter_map(|word| word.strip_prefix('4')).count();
+            assert_eq!(words, count, "{answer:?}");
+        };
+        server.post(&session, ask);
+        [16, 16, 8].into_iter().for_each(&mut numbers);
+        // The end takes with it what is left.
+        server.post(&session, ask);
+        server.post(&session, close);
+        numbers(16);
+        numbers(24);
+        assert_eq!(server.get(&session).status, 400);
+    }
+}
+
+#[test]
 fn what_the_application_sends_first_comes_after_the_open_packet() {
     let server = Setup::default().start();
     for revision in ["4", "3"] {

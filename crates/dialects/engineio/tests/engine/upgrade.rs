@@ -69,6 +69,21 @@ fn what_waits_goes_over_in_its_new_form() {
 }
 
 #[test]
+fn what_was_left_for_another_poll_goes_over() {
+    let server = Setup::default().start();
+    let mut python = server.connect().with("user-agent", "python-requests/2.32.3");
+    let query = "EIO=4&transport=polling";
+    let session = format!("{query}&sid={}", python.get(query).sid());
+    server.post(&session, "4!burst 40");
+    assert!(python.get(&session).text().ends_with("\x1e416"));
+    let mut socket = probed(&server, &session);
+    socket.text("5");
+    for n in 17..=40 {
+        assert_eq!(socket.next_text(), format!("4{n}"));
+    }
+}
+
+#[test]
 fn a_ping_that_waits_goes_over() {
     let engine = EngineSettings { ping_interval_ms: 100, ..EngineSettings::default() };
     let server = Setup { engine, ..Setup::default() }.start();
@@ -109,6 +124,7 @@ fn a_session_that_ends_takes_its_probe_along() {
     let mut socket = probed(&server, &session);
     server.post(&session, "4!close");
     assert_eq!(socket.until_closed(), Some(1000));
+    assert_eq!(server.get(&session).text(), "6", "what waits comes first");
     assert_eq!(server.get(&session).text(), "1");
     server.log.until("forced close");
     drop(socket);

@@ -33,7 +33,10 @@ pub(super) fn send(socket: &Socket, event: &str, ack: Option<Ack>, answer: Resul
             ack.send(failure).map_err(EmitError::from)
         }
         (None, Ok(_)) => Ok(()),
-        (None, Err(problem)) => socket.emit("antiphon.error", (document(&problem), event)),
+        (None, Err(problem)) => {
+            let error = ErrorEvent { event, error: document(&problem) };
+            socket.emit("antiphon.error", error)
+        }
     };
     match sent {
         Ok(()) | Err(EmitError::Disconnected) => {}
@@ -51,11 +54,22 @@ struct Success {
 #[derive(Serialize)]
 struct Failure {
     status: &'static str,
-    error: Option<Box<RawValue>>,
+    error: Document,
 }
 
-fn document(problem: &Problem) -> Option<Box<RawValue>> {
-    String::from_utf8(problem.to_json()).ok().and_then(|json| RawValue::from_string(json).ok())
+/// A problem document.
+type Document = serde_json::Map<String, serde_json::Value>;
+
+/// What nobody awaits an answer to: the problem document, and which event it is about.
+#[derive(Serialize)]
+struct ErrorEvent<'a> {
+    event: &'a str,
+    #[serde(flatten)]
+    error: Document,
+}
+
+fn document(problem: &Problem) -> Document {
+    serde_json::from_slice(&problem.to_json()).unwrap_or_default()
 }
 
 /// A position: digits, as a string.

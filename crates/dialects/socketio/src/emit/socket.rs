@@ -9,7 +9,7 @@ use super::{Emission, EmitError, Flags};
 use crate::acks::AckReply;
 use crate::arguments::EventArguments;
 use crate::connection::Connection;
-use crate::formats::EventPacket;
+use crate::formats::{EventPacket, Tail};
 use crate::rooms::{Rooms, keeps_own, own_channel};
 use crate::wire::packet::AckId;
 use crate::{BroadcastOperator, Socket};
@@ -164,12 +164,13 @@ impl Emission {
             return;
         }
         let Flags { volatile, compress, .. } = self.flags;
+        let recovers = socket.pid().is_some() && ack.is_none();
         let packet = EventPacket {
             namespace: socket.namespace().name(),
             ack,
             names: &[&self.name],
             payload: &self.payload,
-            offset: None,
+            tail: if recovers { Tail::behind(&self.payload) } else { Tail::Nothing },
         };
         packet.send(connection.link(), connection.parser(), SendOptions { volatile, compress });
     }

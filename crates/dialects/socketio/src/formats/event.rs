@@ -14,8 +14,35 @@ pub(crate) struct EventPacket<'a> {
     /// The event's name, and strings that come before the payload's arguments.
     pub(crate) names: &'a [&'a str],
     pub(crate) payload: &'a Payload,
-    /// An argument after all others.
-    pub(crate) offset: Option<Position>,
+    pub(crate) tail: Tail,
+}
+
+/// What comes after an event's arguments for a client that can recover: it takes a string there for the event's position, whatever it
+/// is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tail {
+    Nothing,
+    /// The event's position.
+    Offset(Position),
+    /// `null`: the event has no position to come back by, and ends in a string.
+    NoOffset,
+}
+
+impl Tail {
+    /// Behind an event that has no position to come back by.
+    pub(crate) fn behind(payload: &Payload) -> Tail {
+        let json = match payload {
+            Payload::Text(_) => return Tail::NoOffset,
+            Payload::Binary(_) => return Tail::Nothing,
+            Payload::Json(json) => json.as_bytes().trim_ascii_end(),
+            Payload::Arguments(arguments) => {
+                let array = arguments.json().as_bytes().trim_ascii_end();
+                array.strip_suffix(b"]").unwrap_or(array).trim_ascii_end()
+            }
+        };
+        // Without an argument it is the event's name that is last.
+        if json.ends_with(b"\"") || json == b"[" { Tail::NoOffset } else { Tail::Nothing }
+    }
 }
 
 impl EventPacket<'_> {
@@ -79,10 +106,14 @@ impl EventPacket<'_> {
         if !write_values(self.payload, out) {
             out.pop();
         }
-        if let Some(Position(offset)) = self.offset {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(digits.format(offset).as_bytes());
-            out.push(b'"');
+        match self.tail {
+            Tail::Nothing => {}
+            Tail::Offset(Position(offset)) => {
+                out.extend_from_slice(b",\"");
+                out.extend_from_slice(digits.format(offset).as_bytes());
+                out.push(b'"');
+            }
+            Tail::NoOffset => out.extend_from_slice(b",null"),
         }
         out.push(b']');
         ascii::escape(encoding, out, json);
@@ -91,8 +122,12 @@ impl EventPacket<'_> {
     /// As the MessagePack parser reads it.
     pub(crate) fn packed(&self, out: &mut Vec<u8>) {
         let mut digits = itoa::Buffer::new();
-        let offset = self.offset.map(|Position(offset)| digits.format(offset));
+        let last = match self.tail {
+            Tail::Nothing => None,
+            Tail::Offset(Position(offset)) => Some(Some(digits.format(offset))),
+            Tail::NoOffset => Some(None),
+        };
         let EventPacket { namespace, ack, names, payload, .. } = *self;
-        msgpack::event(out, &msgpack::Event { namespace, ack, names, payload, last: offset });
+        msgpack::event(out, &msgpack::Event { namespace, ack, names, payload, last });
     }
 }

@@ -99,6 +99,20 @@ fn acknowledgements_are_asked_for_by_position_and_offsets_written_where_they_hel
     assert_eq!(offset(&acked), default(&acked));
     let volatile = Publication { kind: Kind::Signal, ..plain.clone() };
     assert_eq!(offset(&volatile), default(&plain));
+    // A client takes whatever string comes last for an offset.
+    for (payload, expected) in [
+        (Payload::Text("x".into()), r#"42["e","x",null]"#),
+        (arguments("[1,\"x\" ]", &[]), r#"42["e",1,"x",null]"#),
+        (arguments("[\"x\",[\"y\"]]", &[]), r#"42["e","x",["y"]]"#),
+        (arguments("[]", &[]), r#"42["e",null]"#),
+    ] {
+        let volatile = Publication { kind: Kind::Signal, ..publication("room", Some("e"), payload) };
+        assert_eq!(offset(&volatile), [expected]);
+        for encoding in Encoding::ALL {
+            let packed = format(encoding, Parser::Msgpack, Offsets::Written);
+            assert_eq!(unframed(encoding, packed, &volatile).len(), 1);
+        }
+    }
     let of_namespace =
         Publication { channel: Arc::new(ChannelId::new("/chat#", ChannelFlags::NONE).unwrap()), ..acked };
     assert_eq!(default(&of_namespace), [r#"42/chat,278744000000007["e",1]"#]);

@@ -7,11 +7,12 @@ use antiphon_net::Close;
 use bytes::Bytes;
 
 use super::{Entry, Outlet, outgoing};
-use crate::encode::{self, Encoding};
+use crate::encode::{self, Encoding, PollForm};
+use crate::endpoint::portion::Portion;
 use crate::endpoint::slots::Answered;
 use crate::endpoint::{Conversation, Link};
 use crate::packet::Packet;
-use crate::session::{Answer, CloseReason, Output, SocketClose, SocketId};
+use crate::session::{Answer, CloseReason, Output, SocketClose, SocketId, Then};
 
 impl Entry {
     /// Does all that the session wants done. Within itself it does nothing: the outer one goes on.
@@ -41,8 +42,11 @@ impl Entry {
                 self.state.borrow_mut().slots.answer(request, Answered::Alone(answer));
             }
             Output::Release { request, then } => {
+                // Nobody polls for what would be left at the end.
+                let portion = if then == Then::Close { Portion::All } else { self.portion };
+                let form = self.codec().poll_form();
                 let state = &mut *self.state.borrow_mut();
-                let queued = state.outlet.take_queued();
+                let queued = state.outlet.take_queued(portion, form);
                 state.slots.answer(request, Answered::Queued(queued, then));
             }
             Output::Packet(packet) => self.put_packet(&packet),
@@ -133,9 +137,9 @@ impl Entry {
 }
 
 impl Outlet {
-    fn take_queued(&mut self) -> Vec<Bytes> {
+    fn take_queued(&mut self, portion: Portion, form: PollForm) -> Vec<Bytes> {
         match self {
-            Outlet::Polling(stream) => stream.queued(),
+            Outlet::Polling(stream) => portion.take(form, stream),
             Outlet::WebSocket(_) | Outlet::Gone => Vec::new(),
         }
     }

@@ -54,8 +54,8 @@ pub(crate) struct Event<'a> {
     /// The event's name, and strings that come before the payload.
     pub(crate) names: &'a [&'a str],
     pub(crate) payload: &'a Payload,
-    /// A string that comes after it.
-    pub(crate) last: Option<&'a str>,
+    /// A string that comes after it, or nil.
+    pub(crate) last: Option<Option<&'a str>>,
 }
 
 /// Writes the packet of an event, straight from the payload that is published.
@@ -90,8 +90,10 @@ fn data(out: &mut Vec<u8>, event: &Event<'_>) {
             value(out, arguments.json(), held, attachments, Outermost::LeftOut);
         }
     }
-    if let Some(last) = event.last {
-        string(out, last);
+    match event.last {
+        Some(Some(last)) => string(out, last),
+        Some(None) => encode::write_nil(out).expect(TAKES_ALL),
+        None => {}
     }
 }
 
