@@ -1,4 +1,4 @@
-//! Packets of Socket.IO with their attachments, as text and as MessagePack.
+//! Packets of Socket.IO with their attachments, as text.
 
 #![no_main]
 

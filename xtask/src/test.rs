@@ -49,7 +49,7 @@ const STEPS: &[Step<Workspace>] = &[
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     if arguments.list {
         for step in STEPS {
-            println!("{:<10}{}", step.name, step.what);
+            println!("{:<12}{}", step.name, step.what);
         }
         return ExitCode::SUCCESS;
     }

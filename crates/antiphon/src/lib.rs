@@ -107,10 +107,11 @@ pub use antiphon_engineio::{
     AllowedOrigins, ClientBundle, CookieSettings, CorsSettings, Denied, SameSite, Transport, WhenFull,
 };
 pub use antiphon_socketio::{
-    AckError, Binary, BroadcastAckError, BroadcastAcks, BroadcastOperator, BroadcastResponse, Candidate,
-    ConnectRefused, Disconnect, DisconnectReason, EmitError, EventArguments, EventName, Extensions,
-    HandlerError, Handshake, InvalidNamespace, JoinError, Outcome, OutgoingEvent, Parser, RemoteSocket,
-    ServerSideAck, ServerSideAckError, ServerSideEvent, SocketData, SocketId, UnserializableArguments,
+    AckError, ArgumentsError, Binary, BroadcastAckError, BroadcastAcks, BroadcastOperator, BroadcastResponse,
+    Candidate, ConnectRefused, Disconnect, DisconnectReason, EmitError, EventArguments, EventName,
+    Extensions, HandlerError, Handshake, InvalidNamespace, JoinError, Outcome, OutgoingEvent, Parser,
+    RemoteSocket, ServerSideAck, ServerSideAckError, ServerSideEvent, SocketData, SocketId,
+    UnserializableArguments,
 };
 
 pub use ack::{Ack, AckSender};

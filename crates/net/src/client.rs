@@ -109,6 +109,12 @@ impl Client {
         self.worker.with_session(self.key, self.id, open).unwrap_or(false)
     }
 
+    /// Why the server is about to end it; none if it is not.
+    pub fn closing(&self) -> Option<Close> {
+        let why = |session: &mut Session, _: &mut _| Some(session.closing.as_ref()?.close.clone());
+        self.worker.with_session(self.key, self.id, why).flatten()
+    }
+
     /// Publishes for the session. None: [`crate::WebSocketSession::handle_published`] is called later with `ticket`.
     ///
     /// # Errors

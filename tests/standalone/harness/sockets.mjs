@@ -26,9 +26,14 @@ export async function connect(t, url, options) {
   return socket;
 }
 
-/** The same with the client 2.5. */
+/** A socket of the client 2.5. */
+export function open2(t, url, options) {
+  return open(t, url, options, io2);
+}
+
+/** One that is connected. */
 export async function connect2(t, url, options) {
-  const socket = open(t, url, options, io2);
+  const socket = open2(t, url, options);
   await next(socket, 'connect');
   return socket;
 }

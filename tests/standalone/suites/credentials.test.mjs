@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { next, nextOnes, record } from '../../clients/harness/deadline.mjs';
 import { V1, broadcast, poll, publish } from '../harness/others.mjs';
 import { Server } from '../harness/server.mjs';
-import { connect, connect2, ok, open, problem, refused } from '../harness/sockets.mjs';
+import { connect, connect2, ok, open, open2, problem, refused } from '../harness/sockets.mjs';
 import { ALL, org, token } from '../harness/tokens.mjs';
 
 const ACME = org('acme', {
@@ -75,6 +75,9 @@ for (const workers of [1, 4]) {
         assert.match(error.message, detail);
         assert.equal(error.message, error.data.detail);
       }
+      const old = open2(t, server.url, { query: { token: 'nobody-0123456789' } });
+      const [document] = await next(old, 'error');
+      assert.equal(document.type, 'urn:antiphon:problem:unauthorized');
     });
 
     test('a refusal says which permission on which channel', async (t) => {

@@ -125,7 +125,8 @@ impl Socket {
                 let _ = answer.send(Err(AckError::Disconnected));
                 return;
             }
-            let deadline = timeout.map(|timeout| Instant::now() + timeout);
+            // One that is too late to be told is none.
+            let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
             let max = socket.io().settings().acks_max;
             let begun = socket.acks().lock().begin(Waiting { answer, deadline }, max);
             match begun {

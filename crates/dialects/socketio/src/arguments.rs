@@ -19,6 +19,7 @@ pub use read::ArgumentsError;
 pub use write::UnserializableArguments;
 
 use crate::wire::data::{Arguments as AckData, EventData};
+use crate::wire::kept;
 
 /// The arguments of an event or an acknowledgement, as they came. Clones share the bytes.
 #[derive(Clone, Debug)]
@@ -226,7 +227,7 @@ fn single(json: &Bytes, only: &str, attachments: &[Bytes]) -> Option<Payload> {
             let text = if only.starts_with('"') { unescape_json(only) } else { None };
             Some(match text {
                 Some(text) => Payload::Text(text.into_owned().into()),
-                None => Payload::Json(RawJson::from_serializer(json.slice_ref(only.as_bytes()))),
+                None => Payload::Json(RawJson::from_serializer(kept(json, only.as_bytes()))),
             })
         }
         [bytes] => {

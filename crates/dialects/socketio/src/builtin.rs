@@ -8,6 +8,7 @@
 
 mod answer;
 mod broadcast;
+pub(crate) mod fuzzing;
 mod invalid;
 mod publish;
 mod request;

@@ -1,6 +1,11 @@
-//! What the fuzz target `websocket_decoder` runs, and with it the tests that replay its corpus.
+//! What the fuzz targets `websocket_decoder` and `websocket_handshake` run, and with them the tests that replay their corpora.
 
-use super::{CloseCode, Decoder, DecoderSettings, Event, Inflater, Input, ProtocolError, Role};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+
+use super::{
+    CloseCode, Decoder, DecoderSettings, DeflateSettings, Event, Inflater, Input, ProtocolError, Role,
+    Upgrade,
+};
 
 /// What was decoded, in bytes of its own.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -111,19 +116,46 @@ pub fn websocket_decoder(data: &[u8]) {
     assert_eq!(whole, decode(settings, stream, &[1]), "byte by byte");
 }
 
+/// The headers of a request that asks for a WebSocket, a line each: `name: value`.
+///
+/// # Panics
+/// If what is agreed on is not what was offered.
+pub fn websocket_handshake(data: &[u8]) {
+    let mut headers = HeaderMap::new();
+    for line in data.split(|byte| *byte == b'\n').take(50) {
+        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+        let value = line.get(colon + 1..).unwrap_or_default().trim_ascii();
+        let (name, value) = (HeaderName::from_bytes(&line[..colon]), HeaderValue::from_bytes(value));
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    let settings = DeflateSettings { enabled: true, ..DeflateSettings::default() };
+    match Upgrade::from_request(&Method::GET, Version::HTTP_11, &headers, &settings) {
+        Ok(Some(upgrade)) => {
+            let answer = upgrade.response_headers(None);
+            assert_eq!(answer.contains_key("sec-websocket-extensions"), upgrade.deflate.is_some());
+            assert!(upgrade.deflate.is_none() || headers.contains_key("sec-websocket-extensions"));
+        }
+        Ok(None) => {}
+        Err(bad) => assert!(bad.status().is_client_error()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    fn replay(corpus: &str, target: fn(&[u8])) -> usize {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(corpus);
+        let entries = std::fs::read_dir(corpus).expect("the corpus is part of the repository");
+        let paths = entries.map(|entry| entry.expect("a readable directory").path());
+        paths.map(|path| target(&std::fs::read(path).expect("a readable file"))).count()
+    }
+
     #[test]
-    fn the_corpus_does_no_harm() {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/websocket_decoder");
-        let mut files = 0;
-        for entry in std::fs::read_dir(corpus).expect("the corpus is part of the repository") {
-            let path = entry.expect("a readable directory").path();
-            super::websocket_decoder(&std::fs::read(&path).expect("a readable file"));
-            files += 1;
-        }
-        assert!(files > 0);
+    fn the_corpora_do_no_harm() {
+        assert!(replay("websocket_decoder", super::websocket_decoder) > 0);
+        assert!(replay("websocket_handshake", super::websocket_handshake) > 0);
     }
 }

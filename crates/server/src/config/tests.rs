@@ -52,6 +52,21 @@ fn faults_name_their_place() {
             "FILE:2: unknown variant `postgres`, expected `sqlite` or `memory`",
         ),
         ("[[org]]\nopen = true", &[], "FILE:1: missing field `name`"),
+        (
+            "[socketio.admin]\nmode = \"dev\"",
+            &[],
+            "FILE:2: unknown variant `dev`, expected `development` or `production`",
+        ),
+        (
+            "[socketio.engine]\nping_interval = 5",
+            &[],
+            "FILE:2: there is no setting socketio.engine.ping_interval; did you mean ping_interval_ms?",
+        ),
+        (
+            "",
+            &[("ANTIPHON_SOCKETIO__RECOVERY__ENABLED", "maybe")],
+            "ANTIPHON_SOCKETIO__RECOVERY__ENABLED: invalid type: string \"maybe\", expected a boolean",
+        ),
         ("workers = 0", &[], "FILE:1: invalid value: integer `0`, expected a nonzero usize"),
         (
             "",
@@ -99,7 +114,7 @@ fn what_is_printed_can_be_read_again_and_has_no_secrets() {
     let text = "workers = 3\n[[rule]]\nchannels = \"a.*\"\nhistory_age = \"forever\"\n[[org]]\nname = \"acme\"\n\
         [[org.key]]\nkey = \"very-secret-key\"\nallow = [\"publish\"]\n[[org.jwt]]\nalgorithm = \"HS256\"\n\
         secret = \"very-secret-0123456789-0123456789\"\n[org.limits]\npublish_rate_per_org = { per_second = 0.5 }\n\
-        [[org.rule]]\npersist = false";
+        [[org.rule]]\npersist = false\n[socketio.admin.auth]\npassword_hash = \"very-secret\"";
     let settings = load(text, &[]).unwrap();
     let printed = settings.to_toml();
     assert!(!printed.contains("very-secret") && printed.contains("[redacted]"), "{printed}");

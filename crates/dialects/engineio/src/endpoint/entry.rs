@@ -14,7 +14,8 @@ use super::engine::Shared;
 use super::portion::Portion;
 use super::slots::{Answered, Slots};
 use super::table::Table;
-use super::{Conversation, Handshake, Link, SendError, SendOptions, Sent, timers};
+use super::timers::{self, Place};
+use super::{Conversation, Handshake, Link, SendError, SendOptions, Sent};
 use crate::encode::Encoding;
 use crate::handshake::Transport;
 use crate::packet::BinarySupport;
@@ -34,8 +35,7 @@ pub(super) struct Entry {
     portion: Portion,
     /// Whether outputs are being done: what is put in meanwhile is done by whoever does them.
     drives: Cell<bool>,
-    /// The earliest time that stands for it in the heap.
-    scheduled: Cell<Option<Monotonic>>,
+    place: Place,
     /// How many bytes of what waits for a poll are not to be compressed.
     uncompressed: Cell<usize>,
     /// The last number of a WebSocket.
@@ -98,7 +98,7 @@ impl Entry {
             encoding: Cell::new(encoding),
             portion,
             drives: Cell::new(true),
-            scheduled: Cell::new(None),
+            place: Place::default(),
             uncompressed: Cell::new(0),
             sockets: Cell::new(0),
             said_farewell: Cell::new(false),
@@ -220,9 +220,11 @@ impl Entry {
         is_over
     }
 
-    /// The time has come that the session stands for in the heap.
-    pub(super) fn handle_timer(self: &Rc<Self>, now: Monotonic) {
-        self.scheduled.set(None);
+    /// A time has come at which the session stands in the heap.
+    pub(super) fn handle_timer(self: &Rc<Self>, at: Monotonic, now: Monotonic) {
+        if !self.place.has_come(at) {
+            return;
+        }
         if !self.end_if_over() {
             self.state.borrow_mut().session.handle_timeout(now);
         }
@@ -332,6 +334,10 @@ impl Entry {
 
     /// A WebSocket is gone.
     pub(super) fn lose(self: &Rc<Self>, socket: SocketId) {
+        if let Some(close) = self.client.closing() {
+            // It was to be closed, and the client did not read on until it was.
+            self.handle_closing(socket, &close);
+        }
         self.input(|state, _| {
             state.session.handle_socket_lost(socket);
             state.probe.take_if(|probe| probe.socket == socket);

@@ -60,6 +60,7 @@ pub(super) fn post<F: Future<Output = Result<Bytes, BodyFailed>>>(
     body_form: BodyForm,
     body: F,
 ) -> impl Future<Output = Response<Bytes>> + use<F> {
+    entry.end_if_over();
     let request = entry.request(|session, request, now| session.handle_post(request, now));
     let waiting = Waiting { entry: Rc::clone(&entry), request };
     async move {

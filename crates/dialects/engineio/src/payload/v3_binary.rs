@@ -40,7 +40,8 @@ pub(super) fn decode(body: &Bytes, packets_max: usize) -> Result<Vec<Packet>, Pa
         at = start + length;
         packets.read.push(match marker {
             TEXT => Packet::from_text(Revision::V3, utf8(&packet)?)?,
-            BINARY => Packet::from_binary(Revision::V3, packet)?,
+            // Of its own: whoever keeps a packet is not to keep the body.
+            BINARY => Packet::from_binary(Revision::V3, Bytes::copy_from_slice(&packet))?,
             _ => return Err(PayloadError::Marker),
         });
     }

@@ -9,6 +9,7 @@ mod compression;
 mod cors;
 mod elsewhere;
 mod ending;
+mod hostile;
 mod jsonp;
 mod polling;
 mod publications;

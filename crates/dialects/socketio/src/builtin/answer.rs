@@ -1,4 +1,4 @@
-//! What the built-in events answer. Bytes are bytes here: they need no base64.
+//! What the built-in events answer. Bytes are bytes here, as long as there are not more than clients take.
 
 use std::sync::Arc;
 
@@ -7,10 +7,12 @@ use antiphon_model::{ChannelFlags, ChannelId, Expects, Kind, Payload, Position, 
 use antiphon_net::ListeningOn;
 use antiphon_net::problem::Problem;
 use antiphon_node::{self as node, Receipt, Window};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{Ack, Binary, EmitError, EventArguments, Socket};
+use crate::{Ack, Binary, EmitError, EventArguments, Limits, Socket};
 
 /// What an event came to. With `status` it is the object that answers it.
 #[derive(Debug, Serialize)]
@@ -132,15 +134,52 @@ pub(super) struct On {
 
 /// What a payload is for JavaScript: JSON as it is, a string, or bytes; several arguments are an array.
 #[derive(Debug)]
-pub(super) struct Value(Payload);
+pub(super) struct Value {
+    payload: Payload,
+    form: BytesForm,
+}
+
+/// How an answer has bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BytesForm {
+    Attachments,
+    /// As other dialects show them: clients take no packet that has more attachments than [`Limits::attachments_max`].
+    Base64,
+}
+
+impl BytesForm {
+    /// The form for an answer with all of these.
+    fn of<'a>(payloads: impl Iterator<Item = &'a Payload>) -> BytesForm {
+        let attachments = payloads.map(|payload| match payload {
+            Payload::Json(_) | Payload::Text(_) => 0,
+            Payload::Binary(_) => 1,
+            Payload::Arguments(arguments) => arguments.attachments().len(),
+        });
+        match attachments.sum::<usize>() > Limits::default().attachments_max {
+            true => BytesForm::Base64,
+            false => BytesForm::Attachments,
+        }
+    }
+
+    /// What is said beside a payload that is a string of base64.
+    fn encoding(self, payload: &Payload) -> Option<&'static str> {
+        (self == BytesForm::Base64 && matches!(payload, Payload::Binary(_))).then_some("base64")
+    }
+}
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
-            Payload::Json(json) => Json(json.clone()).serialize(serializer),
-            Payload::Text(text) => serializer.serialize_str(&String::from_utf8_lossy(text)),
-            Payload::Binary(bytes) => Binary(bytes.clone()).serialize(serializer),
-            Payload::Arguments(_) => EventArguments::of_payload(&self.0).serialize(serializer),
+        match (&self.payload, self.form) {
+            (Payload::Json(json), _) => Json(json.clone()).serialize(serializer),
+            (Payload::Text(text), _) => serializer.serialize_str(&String::from_utf8_lossy(text)),
+            (Payload::Binary(bytes), BytesForm::Attachments) => Binary(bytes.clone()).serialize(serializer),
+            (Payload::Binary(bytes), BytesForm::Base64) => serializer.serialize_str(&STANDARD.encode(bytes)),
+            (Payload::Arguments(_), BytesForm::Attachments) => {
+                EventArguments::of_payload(&self.payload).serialize(serializer)
+            }
+            (Payload::Arguments(arguments), BytesForm::Base64) => {
+                Json(arguments.to_json()).serialize(serializer)
+            }
         }
     }
 }
@@ -149,6 +188,8 @@ impl Serialize for Value {
 #[derive(Debug, Serialize)]
 pub(super) struct OneReply {
     payload: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     publisher: Option<Arc<str>>,
 }
@@ -163,6 +204,8 @@ pub(super) struct Message {
     kind: Option<&'static str>,
     name: Box<str>,
     payload: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     meta: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,8 +239,10 @@ impl Answer {
     }
 
     pub(super) fn replies(position: Position, replies: Vec<Reply>, complete: bool, stored: bool) -> Answer {
+        let form = BytesForm::of(replies.iter().map(|reply| &reply.payload));
         let reply = |reply: Reply| OneReply {
-            payload: Value(reply.payload),
+            encoding: form.encoding(&reply.payload),
+            payload: Value { payload: reply.payload, form },
             publisher: reply.publisher.map(|publisher| Arc::clone(&publisher.id)),
         };
         let replies = replies.into_iter().map(reply).collect();
@@ -226,7 +271,8 @@ impl Answer {
                 publications.drain(..excess);
             }
         }
-        let messages = publications.iter().map(|publication| Message::of(publication)).collect();
+        let form = BytesForm::of(publications.iter().map(|publication| &publication.payload));
+        let messages = publications.iter().map(|publication| Message::of(publication, form)).collect();
         Answer::History { messages, position: Digits(position), gap }
     }
 
@@ -249,13 +295,14 @@ impl Answer {
 }
 
 impl Message {
-    fn of(publication: &Publication) -> Message {
+    fn of(publication: &Publication, form: BytesForm) -> Message {
         Message {
             position: Digits(publication.position),
             channel: Channel::of(&publication.channel),
             kind: (publication.kind != Kind::Message).then(|| publication.kind.as_str()),
             name: publication.name_or_default().into(),
-            payload: Value(publication.payload.clone()),
+            payload: Value { payload: publication.payload.clone(), form },
+            encoding: form.encoding(&publication.payload),
             meta: publication.meta.clone().map(Json),
             publisher: publication.publisher.as_ref().map(|publisher| Arc::clone(&publisher.id)),
             expects_replies: publication.expects == Expects::Replies,
@@ -296,5 +343,15 @@ mod tests {
             r#"{"payload":{"a":1}},{"payload":"x"}],"complete":true,"stored":false}"#
         );
         assert_eq!(sent(Answer::replies(Position(17), replies, true, false)), (expected.into(), 1));
+    }
+
+    #[test]
+    fn more_bytes_than_clients_take_are_base64() {
+        let reply = |payload| Reply { payload, publisher: None };
+        let many = |count: usize| vec![reply(Payload::Binary(Bytes::from_static(b"a"))); count];
+        assert_eq!(sent(Answer::replies(Position(1), many(10), true, false)).1, 10);
+        let (json, attachments) = sent(Answer::replies(Position(1), many(11), true, false));
+        assert_eq!(attachments, 0);
+        assert_eq!(json.matches(r#"{"payload":"YQ==","encoding":"base64"}"#).count(), 11, "{json}");
     }
 }

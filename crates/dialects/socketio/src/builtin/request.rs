@@ -137,12 +137,15 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(value: D) -> Result<Option<&'a Raw
 }
 
 /// Reads the channels of a `subscribe`.
-pub(super) fn subscriptions(arguments: &EventArguments) -> Result<Vec<Subscription>, Invalid> {
-    let wanted = one_or_many(first(arguments)?)?;
-    bounded("channel", wanted, CHANNELS_MAX)?.into_iter().map(subscription).collect()
+pub(super) fn subscriptions(
+    arguments: &EventArguments,
+    limits: &LimitSettings,
+) -> Result<Vec<Subscription>, Invalid> {
+    let wanted = bounded("channel", one_or_many(first(arguments)?)?, CHANNELS_MAX)?;
+    wanted.into_iter().map(|wanted| subscription(wanted, limits)).collect()
 }
 
-fn subscription(wanted: &str) -> Result<Subscription, Invalid> {
+fn subscription(wanted: &str, limits: &LimitSettings) -> Result<Subscription, Invalid> {
     let members = match name(wanted)? {
         Some(channel) => SubscriptionMembers { channel: Some(channel), ..SubscriptionMembers::default() },
         None => parse(wanted)?,
@@ -154,7 +157,7 @@ fn subscription(wanted: &str) -> Result<Subscription, Invalid> {
         return Err(Invalid::new("channel", what));
     }
     let state = state.map(|state| RawJson::from_serializer(state.get().to_owned()));
-    let events = bounded_or_empty("events", events, EVENTS_MAX)?;
+    let events = event_names(events, limits)?;
     Ok(Subscription {
         asked: Asked { channel, events, presence, join: join.then_some(state) },
         since: since.as_deref().map(|since| position("since", since)).transpose()?,
@@ -358,10 +361,28 @@ fn position(parameter: &'static str, text: &str) -> Result<Position, Invalid> {
 
 fn event_name(name: String, limits: &LimitSettings) -> Result<Box<str>, Invalid> {
     let max = limits.event_name_bytes_max;
-    if name.is_empty() || name.len() > max || name.bytes().any(|byte| byte.is_ascii_control()) {
+    if !is_event_name(&name, limits) {
         return Err(Invalid::new("name", format!("has 1 to {max} bytes and no control characters")));
     }
     Ok(name.into())
+}
+
+/// The names that a subscription lets through; with others than events have, they could be of any length.
+fn event_names(names: Vec<Box<str>>, limits: &LimitSettings) -> Result<Vec<Box<str>>, Invalid> {
+    let names = bounded_or_empty("events", names, EVENTS_MAX)?;
+    let max = limits.event_name_bytes_max;
+    if !names.iter().all(|name| is_event_name(name, limits)) {
+        return Err(Invalid::new(
+            "events",
+            format!("are names of 1 to {max} bytes without control characters"),
+        ));
+    }
+    Ok(names)
+}
+
+fn is_event_name(name: &str, limits: &LimitSettings) -> bool {
+    (1..=limits.event_name_bytes_max).contains(&name.len())
+        && !name.bytes().any(|byte| byte.is_ascii_control())
 }
 
 fn kind(word: &str) -> Result<Kind, Invalid> {

@@ -9,7 +9,7 @@ use crate::rooms;
 
 pub(super) async fn subscribe(request: &Request) -> Result<Answer, Problem> {
     let socket = &request.event.socket;
-    let subscriptions = request::subscriptions(&request.event.arguments)?;
+    let subscriptions = request::subscriptions(&request.event.arguments, &request.caller.limits)?;
     for Subscription { asked, .. } in subscriptions.iter().filter(|one| one.asked.join.is_some()) {
         // Before anybody is told of a join that has to be taken back.
         request.caller.may(Permission::Presence, &asked.channel)?;

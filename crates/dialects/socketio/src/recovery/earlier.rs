@@ -94,7 +94,12 @@ impl Earlier {
                 return None;
             }
         };
-        let record: Record = serde_json::from_slice(&bytes).ok()?;
+        Earlier::read(&bytes, org, pid)
+    }
+
+    /// Reads a record; none if it is none of ours.
+    pub(crate) fn read(bytes: &[u8], org: &OrgId, pid: &Pid) -> Option<Earlier> {
+        let record: Record = serde_json::from_slice(bytes).ok()?;
         let data = SocketData::default();
         data.replace(&record.data);
         Some(Earlier {

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod acks;
+mod admin;
 mod broadcasts;
+mod builtin;
 mod client;
 mod connecting;
 mod disconnecting;
 mod events;
+mod hostile;
 mod msgpack;
 mod old_clients;
 mod recovery;
@@ -35,6 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What a test's server is made of.
 struct Setup {
     settings: SocketIoSettings,
+    net: NetSettings,
     workers: usize,
     rule: Rule,
     store: Arc<dyn Store>,
@@ -44,6 +48,7 @@ impl Default for Setup {
     fn default() -> Setup {
         Setup {
             settings: SocketIoSettings::default(),
+            net: NetSettings::default(),
             workers: 2,
             rule: Rule { persist: false, ..Rule::default() },
             store: Arc::new(MemoryStore::new(&StoreSettings::default()).unwrap()),
@@ -59,10 +64,11 @@ impl Setup {
     }
 
     fn start(self) -> Running {
-        let Setup { settings, workers, rule, store } = self;
+        let Setup { settings, net, workers, rule, store } = self;
         let limits = LimitSettings::default();
         let org = OrgSettings { name: "demo".into(), open: true, limits, ..OrgSettings::default() };
-        let access = Access::load(vec![org]).unwrap();
+        let other = OrgSettings { name: "other".into(), ..OrgSettings::default() };
+        let access = Access::load(vec![org, other]).unwrap();
         let io = Io::new(settings);
         let mut installed = None;
         let node = |inputs: NodeInputs| {
@@ -71,7 +77,9 @@ impl Setup {
                 settings: NodeSettings::default(),
                 access,
                 store,
-                orgs: vec![OrgParts { id: OrgId::new("demo"), rules: Rules::new([rule]) }],
+                orgs: ["demo", "other"]
+                    .map(|org| OrgParts { id: OrgId::new(org), rules: Rules::new([rule.clone()]) })
+                    .into(),
                 inboxes: Vec::new(),
                 on_earlier: Box::new(|| {}),
             };
@@ -79,11 +87,7 @@ impl Setup {
             io.install(Arc::clone(&node), installed.take().unwrap());
             Ok(node)
         };
-        let parts = ServerParts {
-            settings: NetSettings::default(),
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
-            workers,
-        };
+        let parts = ServerParts { settings: net, listen: vec!["127.0.0.1:0".parse().unwrap()], workers };
         let served = io.clone();
         let server = Server::start(parts, node, move |worker| served.endpoint(worker)).unwrap();
         Running { server: Some(server), io }

@@ -127,11 +127,8 @@ impl Entry {
 
     fn schedule(&self) {
         let due = self.state.borrow().session.poll_timeout();
-        if let Some(due) = due
-            && self.scheduled.get().is_none_or(|scheduled| due < scheduled)
-        {
-            self.scheduled.set(Some(due));
-            self.table.timers.add(due, self.handshake.sid);
+        if let Some(due) = due {
+            self.table.timers.add(due, self.handshake.sid, &self.place);
         }
     }
 }

@@ -14,6 +14,10 @@ fn json(text: &str) -> EventArguments {
     arguments(&serde_json::from_str::<serde_json::Value>(text).unwrap())
 }
 
+fn subscribed(arguments: &EventArguments) -> Result<Vec<Subscription>, Invalid> {
+    subscriptions(arguments, &LimitSettings::default())
+}
+
 fn names(arguments: &EventArguments) -> Vec<String> {
     channels(arguments).unwrap().iter().map(ToString::to_string).collect()
 }
@@ -34,14 +38,15 @@ fn what_is_wrong_is_named() {
         (r#"{"channel":"/chat#lobby"}"#, Some("channel")),
         (r#"{"channel":"a","since":"x"}"#, Some("since")),
         (r#"{"channel":"a","since":17}"#, None),
+        (r#"{"channel":"a","events":[""]}"#, Some("events")),
         ("17", None),
     ] {
-        let error = subscriptions(&json(text)).unwrap_err();
+        let error = subscribed(&json(text)).unwrap_err();
         assert_eq!(error.parameter(), parameter, "{text}");
     }
-    assert_eq!(subscriptions(&EventArguments::none()).unwrap_err().parameter(), Some("channel"));
+    assert_eq!(subscribed(&EventArguments::none()).unwrap_err().parameter(), Some("channel"));
     let none: (Vec<String>,) = (Vec::new(),);
-    assert_eq!(subscriptions(&arguments(&none)).unwrap_err().parameter(), Some("channel"));
+    assert_eq!(subscribed(&arguments(&none)).unwrap_err().parameter(), Some("channel"));
     let limits = LimitSettings::default();
     for (text, parameter) in [
         (r#"{"payload":1}"#, "channel"),
@@ -64,9 +69,18 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn a_subscription_holds_no_more_than_names_of_events() {
+    let with = |events: Vec<String>| json(&serde_json::json!({"channel": "a", "events": events}).to_string());
+    assert!(subscribed(&with(vec!["e".repeat(256); 100])).is_ok());
+    for events in [vec!["e".repeat(257)], vec!["e".to_owned(); 101]] {
+        assert_eq!(subscribed(&with(events)).unwrap_err().parameter(), Some("events"));
+    }
+}
+
+#[test]
 fn what_is_of_another_type_is_said_in_words() {
     let said = |text: &str| {
-        String::from_utf8(Problem::from(subscriptions(&json(text)).unwrap_err()).to_json()).unwrap()
+        String::from_utf8(Problem::from(subscribed(&json(text)).unwrap_err()).to_json()).unwrap()
     };
     assert!(said("17").contains("expected a channel: its name, or an object"), "{}", said("17"));
     let since = said(r#"{"channel":"a","since":17}"#);
@@ -87,11 +101,11 @@ fn limits_are_those_of_the_server() {
 fn a_subscription_has_what_antiphon_v1_has() {
     let all =
         r#"{"channel":"a","since":"17","events":["x"],"presence":true,"join":true,"state":{"a":1},"more":0}"#;
-    let Subscription { asked, since } = subscriptions(&json(all)).unwrap().remove(0);
+    let Subscription { asked, since } = subscribed(&json(all)).unwrap().remove(0);
     assert_eq!((since, asked.presence), (Some(Position(17)), true));
     assert_eq!(asked.events, ["x".into()]);
     assert_eq!(asked.join.unwrap().unwrap().as_str(), r#"{"a":1}"#);
-    assert_eq!(subscriptions(&json(r#"{"channel":"a","state":1}"#)).unwrap()[0].asked.join, None);
+    assert_eq!(subscribed(&json(r#"{"channel":"a","state":1}"#)).unwrap()[0].asked.join, None);
 }
 
 fn published(arguments: &EventArguments) -> Draft {

@@ -4,6 +4,7 @@ use rmp::Marker;
 
 use super::extension::{Extension, write_date};
 use crate::wire::error::DecodeError;
+use crate::wire::kept;
 use crate::wire::limits::Limits;
 
 /// The head of a value; the elements of an array and the members of a map follow it.
@@ -127,7 +128,7 @@ impl<'a> Reader<'a> {
                     return Err(DecodeError::TooManyAttachments);
                 }
                 Placeholder::write(self.attachments.len(), out);
-                self.attachments.push(bytes);
+                self.attachments.push(kept(self.bytes, &bytes));
             }
             Value::Array(count) => {
                 let levels = levels.checked_sub(1).ok_or(DecodeError::TooDeep)?;
