@@ -132,7 +132,7 @@ impl Socket {
             match begun {
                 Ok((id, timer)) => {
                     if let Some(at) = timer {
-                        timers::at(at, Due::Acks(socket.clone()));
+                        timers::at(at, Due::Acks(socket.downgrade()));
                     }
                     send(socket, connection, id);
                 }
@@ -160,7 +160,7 @@ pub(crate) fn handle_timeout(socket: &Socket, now: Instant) {
         let _ = waiting.answer.send(Err(AckError::TimedOut));
     }
     if let Some(next) = next {
-        timers::at(next, Due::Acks(socket.clone()));
+        timers::at(next, Due::Acks(socket.downgrade()));
     }
 }
 

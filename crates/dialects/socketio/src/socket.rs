@@ -3,8 +3,8 @@ mod data;
 use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
 
 use antiphon_access::Caller;
 use antiphon_engineio::Transport;
@@ -34,6 +34,16 @@ use crate::{Disconnect, Io, Namespace, Parser, Version};
 /// disconnected: nothing happens then.
 #[derive(Clone)]
 pub struct Socket(Arc<Inner>);
+
+/// A socket for whoever is not to keep it: it may be long until he looks at it.
+pub(crate) struct WeakSocket(Weak<Inner>);
+
+impl WeakSocket {
+    /// The socket, if anybody has it still.
+    pub(crate) fn upgrade(&self) -> Option<Socket> {
+        self.0.upgrade().map(Socket)
+    }
+}
 
 struct Inner {
     id: SocketId,
@@ -95,6 +105,10 @@ pub(crate) enum Phase {
 }
 
 impl Socket {
+    pub(crate) fn downgrade(&self) -> WeakSocket {
+        WeakSocket(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn new(parts: SocketParts) -> Socket {
         Socket(Arc::new(Inner {
             id: parts.id,

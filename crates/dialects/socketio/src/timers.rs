@@ -10,14 +10,15 @@ use tokio::time::Instant;
 
 use crate::home::{self, ConnectionKey, Whereabouts};
 use crate::recovery::stored;
-use crate::{Io, Socket, acks};
+use crate::socket::WeakSocket;
+use crate::{Io, acks};
 
 /// What is to be done.
 pub(crate) enum Due {
     /// A client has to be in a namespace.
     Connect(ConnectionKey),
     /// Acknowledgements of a socket may be late.
-    Acks(Socket),
+    Acks(WeakSocket),
     /// Clients that lost their connection may not have come back.
     Recovery(Io),
     /// What connected clients could recover is to be stored: at a tick of this number.
@@ -92,7 +93,11 @@ fn handle(due: Due) {
                 connection.handle_connect_timeout();
             }
         }
-        Due::Acks(socket) => acks::handle_timeout(&socket, Instant::now()),
+        Due::Acks(socket) => {
+            if let Some(socket) = socket.upgrade() {
+                acks::handle_timeout(&socket, Instant::now());
+            }
+        }
         Due::Store(io, tick) => stored::handle_tick(&io, tick),
         Due::Recovery(io) => {
             if let Some(recovery) = io.recovery() {

@@ -180,8 +180,8 @@ fn answers_that_nobody_asked_for_reach_nobody() {
     assert_serves(&running);
 }
 
-/// Lets everybody into the org that he names.
-struct Orgs;
+/// Lets everybody into the org that he names, or else into this.
+struct Orgs(OrgId);
 
 impl Authenticator for Orgs {
     fn authenticate(
@@ -193,16 +193,26 @@ impl Authenticator for Orgs {
         struct Auth {
             org: String,
         }
-        let org = handshake.auth_as().map_or("demo".into(), |Auth { org }| org);
-        Outcome::Ready(Ok(Arc::new(Caller::server(OrgId::new(&org), Arc::default()))))
+        let org = handshake.auth_as().map_or_else(|_| self.0.clone(), |Auth { org }| OrgId::new(&org));
+        Outcome::Ready(Ok(Arc::new(Caller::server(org, Arc::default()))))
     }
 }
 
 #[test]
 fn a_broadcast_is_answered_by_those_who_are_in_its_room() {
-    let running = Setup::default().start();
-    running.io.set_authenticator(Arc::new(Orgs));
+    let running = Setup { orgs: &["demo", "other"], ..Setup::default() }.start();
+    let ours = running.io.server().org.clone();
+    let foreign_org = if ours == OrgId::new("demo") { "other" } else { "demo" };
+    running.io.set_authenticator(Arc::new(Orgs(ours)));
     let _told = listen(&running);
+    running.io.root().on(
+        "leave",
+        Arc::new(|event: Event| {
+            event.socket.leave(event.arguments.parse::<String>().unwrap());
+            event.ack.unwrap().send(()).unwrap();
+            done()
+        }),
+    );
     let (mut inside, id) = running.connected();
     let (mut outside, _) = running.connected();
     let (mut left, left_id) = running.connected();
@@ -210,7 +220,7 @@ fn a_broadcast_is_answered_by_those_who_are_in_its_room() {
     socket(&id).join("room").unwrap();
     socket(&left_id).join("room").unwrap();
     let mut foreign = running.client();
-    foreign.send(r#"40{"org":"other"}"#);
+    foreign.send(&format!(r#"40{{"org":"{foreign_org}"}}"#));
     socket(&foreign.next_connected("40")).join("room").unwrap();
     let (notes, told) = Notes::new();
     let sink = Box::new(move |event| match event {
@@ -224,7 +234,8 @@ fn a_broadcast_is_answered_by_those_who_are_in_its_room() {
     let question = inside.next_text();
     assert_eq!(left.next_text(), question);
     let ack = question.strip_prefix("42").unwrap().strip_suffix(r#"["message","?"]"#).unwrap().to_owned();
-    socket(&left_id).leave("room");
+    left.send(r#"420["leave","room"]"#);
+    assert_eq!(left.next_text(), "430[]");
     // Whoever sees the event of another, or guesses what its number is, has nothing to say to it.
     for client in [&mut outside, &mut left, &mut foreign] {
         client.send(&format!(r#"43{ack}["evil"]"#));
@@ -335,4 +346,26 @@ fn a_time_that_never_comes_is_awaited_as_long_as_that() {
     assert_eq!(runtime.block_on(reply).unwrap().parse::<String>().unwrap(), "answer");
     running.io.root().on("echo", Arc::new(|event: Event| echo(event)));
     assert_serves(&running);
+}
+
+#[test]
+fn who_goes_without_an_answer_is_let_go_of() {
+    struct Counted(Notes);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.say("let go of");
+        }
+    }
+    let running = Setup::default().start();
+    let (notes, told) = Notes::new();
+    let (mut client, id) = running.connected();
+    let socket = running.io.root().socket(&id).unwrap();
+    socket.extensions().insert(Counted(notes));
+    let reply = socket.timeout(Duration::from_secs(3600)).emit_with_ack("question", ()).unwrap();
+    drop(socket);
+    assert_eq!(client.next_text(), r#"420["question"]"#);
+    client.vanish();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(reply).unwrap_err(), AckError::Disconnected);
+    assert_eq!(told.next(), "let go of");
 }

@@ -40,6 +40,7 @@ struct Setup {
     settings: SocketIoSettings,
     net: NetSettings,
     workers: usize,
+    orgs: &'static [&'static str],
     rule: Rule,
     store: Arc<dyn Store>,
 }
@@ -50,6 +51,7 @@ impl Default for Setup {
             settings: SocketIoSettings::default(),
             net: NetSettings::default(),
             workers: 2,
+            orgs: &["demo"],
             rule: Rule { persist: false, ..Rule::default() },
             store: Arc::new(MemoryStore::new(&StoreSettings::default()).unwrap()),
         }
@@ -64,11 +66,15 @@ impl Setup {
     }
 
     fn start(self) -> Running {
-        let Setup { settings, net, workers, rule, store } = self;
+        let Setup { settings, net, workers, orgs, rule, store } = self;
         let limits = LimitSettings::default();
-        let org = OrgSettings { name: "demo".into(), open: true, limits, ..OrgSettings::default() };
-        let other = OrgSettings { name: "other".into(), ..OrgSettings::default() };
-        let access = Access::load(vec![org, other]).unwrap();
+        let org = |name: &&str| OrgSettings {
+            name: (*name).into(),
+            open: *name == "demo",
+            limits: limits.clone(),
+            ..OrgSettings::default()
+        };
+        let access = Access::load(orgs.iter().map(org).collect()).unwrap();
         let io = Io::new(settings);
         let mut installed = None;
         let node = |inputs: NodeInputs| {
@@ -77,9 +83,10 @@ impl Setup {
                 settings: NodeSettings::default(),
                 access,
                 store,
-                orgs: ["demo", "other"]
+                orgs: orgs
+                    .iter()
                     .map(|org| OrgParts { id: OrgId::new(org), rules: Rules::new([rule.clone()]) })
-                    .into(),
+                    .collect(),
                 inboxes: Vec::new(),
                 on_earlier: Box::new(|| {}),
             };
