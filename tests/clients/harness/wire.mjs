@@ -75,8 +75,12 @@ export class Socket {
     return socket;
   }
 
+  /** Sends them in one write, so that the server reads them together. */
   send(...messages) {
+    const { _socket: connection } = this.#socket;
+    connection?.cork();
     for (const message of messages) this.#socket.send(message);
+    connection?.uncork();
   }
 
   /** The next message. */

@@ -184,6 +184,16 @@ fn what_came_is_sent_on_as_it_is() {
 }
 
 #[test]
+fn whoever_keeps_a_little_of_what_came_does_not_keep_all_of_it() {
+    let event = event(&format!(r#"["a",{{"b":1}},"{}"]"#, "x".repeat(10_000)), &[]);
+    let payload = event.iter().next().and_then(|first| event.payload_of(first));
+    drop(event);
+    let Some(Payload::Json(json)) = payload else { panic!("{payload:?}") };
+    assert_eq!(json.as_str(), r#"{"b":1}"#);
+    assert!(json.as_bytes().is_unique());
+}
+
+#[test]
 fn within_another_value_what_came_is_an_array() {
     let came = event(r#"["e",1,{"_placeholder":true,"num":0}]"#, &["x"]);
     let sent = to_payload(&(Binary::from("w"), &came)).unwrap();
