@@ -37,6 +37,20 @@ const ROOMS: &[Room] = &[
             "crates/model",
         ],
     },
+    // The socket of the EXP network is spoken on both.
+    Room {
+        directory: "crates/dialects/exp",
+        may_use: &[
+            "crates/dialects/engineio",
+            "crates/dialects/socketio",
+            "crates/net",
+            "crates/node",
+            "crates/hub",
+            "crates/store",
+            "crates/access",
+            "crates/model",
+        ],
+    },
     Room {
         directory: "crates/dialects/",
         may_use: &[
