@@ -84,7 +84,7 @@ impl<K, F> Group<K, F> {
     }
 }
 
-impl<K, F: Copy + PartialEq> Fanout<K, F> {
+impl<K, F: PartialEq> Fanout<K, F> {
     /// An empty table.
     pub fn new() -> Fanout<K, F> {
         Fanout { channels: HashMap::default() }
@@ -93,10 +93,7 @@ impl<K, F: Copy + PartialEq> Fanout<K, F> {
     /// Adds a subscriber to a channel.
     pub fn add(&mut self, channel: ChannelUid, format: F, subscriber: Subscriber<K>) -> Subscription {
         let groups = self.channels.entry(channel).or_default();
-        let group = groups.iter().position(|group| group.format == format).unwrap_or_else(|| {
-            groups.push(Group { format, subscribers: Slab::new() });
-            groups.len() - 1
-        });
+        let group = group_of(groups, format);
         let slot = groups[group].subscribers.insert(subscriber);
         Subscription { channel, group: group as u32, slot: slot as u32 }
     }
@@ -118,11 +115,11 @@ impl<K, F: Copy + PartialEq> Fanout<K, F> {
     pub fn reformat(
         &mut self,
         subscription: Subscription,
-        format: impl FnOnce(F) -> F,
+        format: impl FnOnce(&F) -> F,
     ) -> Option<Subscription> {
         let groups = self.channels.get_mut(&subscription.channel)?;
         let group = groups.get_mut(subscription.group as usize)?;
-        let format = format(group.format);
+        let format = format(&group.format);
         if format == group.format {
             return Some(subscription);
         }
@@ -153,7 +150,21 @@ impl<K, F: Copy + PartialEq> Fanout<K, F> {
     }
 }
 
-impl<K, F: Copy + PartialEq> Default for Fanout<K, F> {
+/// The place of a format's group, which is made if there is none.
+fn group_of<K, F: PartialEq>(groups: &mut Vec<Group<K, F>>, format: F) -> usize {
+    if let Some(group) = groups.iter().position(|group| group.format == format) {
+        return group;
+    }
+    // Formats come and go: there are no more groups than there were formats at a time.
+    if let Some(group) = groups.iter().position(Group::is_empty) {
+        groups[group].format = format;
+        return group;
+    }
+    groups.push(Group { format, subscribers: Slab::new() });
+    groups.len() - 1
+}
+
+impl<K, F: PartialEq> Default for Fanout<K, F> {
     fn default() -> Fanout<K, F> {
         Fanout::new()
     }
@@ -185,17 +196,29 @@ mod tests {
     }
 
     #[test]
+    fn a_format_takes_the_place_of_one_that_nobody_wants_any_more() {
+        let mut fanout = Fanout::new();
+        let channel = ChannelUid(1);
+        let stays = fanout.add(channel, 0, subscriber(1));
+        for format in 1..100 {
+            let comes_and_goes = fanout.add(channel, format, subscriber(2));
+            assert!(!fanout.remove(comes_and_goes));
+        }
+        assert_eq!(fanout.groups(channel).len(), 2);
+        assert!(fanout.remove(stays));
+    }
+
+    #[test]
     fn a_subscriber_changes_its_format_and_keeps_its_place_in_time() {
         let mut fanout = Fanout::new();
         let channel = ChannelUid(1);
         let only = fanout.add(channel, 'x', Subscriber { from: Position(7), ..subscriber(1) });
-        assert_eq!(fanout.reformat(only, |format| format), Some(only));
+        assert_eq!(fanout.reformat(only, |format| *format), Some(only));
         let changed = fanout.reformat(only, |_| 'y').unwrap();
-        assert_eq!(fanout.reformat(only, |_| 'z'), None);
-        let groups = fanout.groups(channel);
-        assert!(groups[0].is_empty());
-        let moved: Vec<_> = groups[1].subscribers().map(|one| (one.key, one.from)).collect();
-        assert_eq!((groups[1].format, moved), ('y', vec![(1, Position(7))]));
+        let [group] = fanout.groups(channel) else { panic!("{fanout:?}") };
+        let moved: Vec<_> = group.subscribers().map(|one| (one.key, one.from)).collect();
+        assert_eq!((group.format, moved), ('y', vec![(1, Position(7))]));
         assert!(fanout.remove(changed));
+        assert_eq!(fanout.reformat(changed, |_| 'z'), None);
     }
 }

@@ -40,7 +40,7 @@ impl Client {
         if since == Since::Now {
             return self.attach_now(channel, format);
         }
-        let want = Want { channel: Arc::clone(channel), since, format, filter: None, presence: false };
+        let want = Want { channel: Arc::clone(channel), since, format, filter: None, presence: false, label: None };
         self.listen_in_memory(By::Server, &[want])
     }
 
@@ -100,7 +100,7 @@ impl Client {
         else {
             return;
         };
-        let wire = Wire { format, framing: session.framing() };
+        let wire = Wire { format, framing: session.framing(), label: None };
         let subscriber = Subscriber { key: self.key, from: subscribed.from, session: self.id, filter: None };
         let subscription = state.fanout.add(subscribed.channel, wire, subscriber);
         session.listening.push(ListeningTo { channel: Arc::clone(channel), subscription, ending: false });

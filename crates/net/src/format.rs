@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use antiphon_model::{Compress, Publication};
 
 use crate::messages::Messages;
@@ -5,7 +7,7 @@ use crate::websocket::{self, Deflater, MessageKind, WindowBits};
 
 /// How a dialect writes a publication.
 ///
-/// A static of the dialect's: subscribers that name the same one share the encoded bytes.
+/// A static of the dialect's: subscribers that name the same one, with the same label, share the encoded bytes.
 #[derive(Debug)]
 pub struct Format {
     /// For logs.
@@ -37,16 +39,20 @@ impl Framing {
     }
 }
 
+/// What a subscriber calls what it listens to: see [`crate::Want::label`].
+pub type Label = Rc<str>;
+
 /// All that decides what bytes a publication becomes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wire {
     pub(crate) format: &'static Format,
     pub(crate) framing: Framing,
+    pub(crate) label: Option<Label>,
 }
 
 impl PartialEq for Wire {
     fn eq(&self, other: &Wire) -> bool {
-        std::ptr::eq(self.format, other.format) && self.framing == other.framing
+        std::ptr::eq(self.format, other.format) && self.framing == other.framing && self.label == other.label
     }
 }
 
@@ -65,11 +71,13 @@ impl Encoder {
     }
 
     /// Appends a publication.
-    pub(crate) fn encode(&mut self, wire: Wire, publication: &Publication, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&mut self, wire: &Wire, publication: &Publication, out: &mut Vec<u8>) {
         let Encoder { message, deflater } = self;
         let framing = framing(wire.framing, publication.compress);
         let hint = publication.payload.len();
-        (wire.format.encode)(publication, &mut Messages::new(framing, hint, message, deflater, out));
+        let mut messages = Messages::new(framing, hint, message, deflater, out);
+        messages.set_label(wire.label.as_deref().unwrap_or_default());
+        (wire.format.encode)(publication, &mut messages);
         self.message.shrink_to(MESSAGE_BYTES_KEPT);
     }
 
@@ -112,8 +120,14 @@ impl Format {
     /// The messages that a publication becomes on a WebSocket: for tests of formats.
     #[doc(hidden)]
     pub fn messages(&self, publication: &Publication) -> Vec<(MessageKind, Vec<u8>)> {
+        self.labelled_messages("", publication)
+    }
+
+    /// As [`Format::messages`], for a subscriber with a label.
+    #[doc(hidden)]
+    pub fn labelled_messages(&self, label: &str, publication: &Publication) -> Vec<(MessageKind, Vec<u8>)> {
         use crate::websocket::{Decoder, DecoderSettings, Event, Inflater, Input, Role};
-        let mut bytes = self.bytes(Framing::WebSocket, publication);
+        let mut bytes = self.bytes(Framing::WebSocket, label, publication);
         let settings = DecoderSettings { role: Role::Client, deflate: false, message_bytes_max: u32::MAX };
         let (mut decoder, mut inflater) = (Decoder::new(settings), Inflater::new());
         let (mut input, mut messages) = (Input::new(&mut bytes), Vec::new());
@@ -130,12 +144,14 @@ impl Format {
     /// The bytes that a publication becomes on a stream: for tests of formats.
     #[doc(hidden)]
     pub fn stream_bytes(&self, publication: &Publication) -> Vec<u8> {
-        self.bytes(Framing::None, publication)
+        self.bytes(Framing::None, "", publication)
     }
 
-    fn bytes(&self, framing: Framing, publication: &Publication) -> Vec<u8> {
+    fn bytes(&self, framing: Framing, label: &str, publication: &Publication) -> Vec<u8> {
         let (mut message, mut deflater, mut out) = (Vec::new(), Deflater::new(0), Vec::new());
-        (self.encode)(publication, &mut Messages::new(framing, 0, &mut message, &mut deflater, &mut out));
+        let mut messages = Messages::new(framing, 0, &mut message, &mut deflater, &mut out);
+        messages.set_label(label);
+        (self.encode)(publication, &mut messages);
         out
     }
 }

@@ -45,7 +45,7 @@ mod workers;
 pub use arrival::Adopted;
 pub use client::{Client, ClientAddress, Close, Outgoing};
 pub use endpoint::{Accept, Endpoint, Keepalive, Peer, Upgrade, WebSocketSession};
-pub use format::Format;
+pub use format::{Format, Label};
 pub use listen::{Gap, ListenError, Listening, ListeningOn, Want};
 pub use messages::Messages;
 pub use mounts::{MountBody, Mounts};

@@ -8,9 +8,10 @@ use antiphon_node::{ReadError, StoreError};
 use smallvec::SmallVec;
 
 use crate::client::nobody;
-use crate::format::Wire;
+use crate::format::{Label, Wire};
 use crate::session::{ListeningTo, Session, SessionKey, mapped};
 use crate::task::Task;
+use crate::worker::State;
 use crate::{Client, Format};
 
 /// How often a listener goes back to the store because memory has moved on meanwhile.
@@ -29,6 +30,9 @@ pub struct Want {
     pub filter: Option<Filter>,
     /// Whether its presence events are wanted too.
     pub presence: bool,
+    /// What the client calls it, where the format says that: [`crate::Messages::label`]. Subscribers of one format with the same label
+    /// share the encoded bytes, and those with another do not.
+    pub label: Option<Label>,
 }
 
 /// A session listens.
@@ -37,13 +41,21 @@ pub struct Listening {
     /// To these, in the order wanted.
     pub channels: Vec<ListeningOn>,
     /// What it missed, of all channels in the order of positions.
-    pub(crate) missed: Vec<(&'static Format, Arc<Publication>)>,
+    pub(crate) missed: Vec<Missed>,
+}
+
+/// A publication that a session missed, and how it wants it.
+#[derive(Clone, Debug)]
+pub(crate) struct Missed {
+    pub(crate) format: &'static Format,
+    pub(crate) label: Option<Label>,
+    pub(crate) publication: Arc<Publication>,
 }
 
 impl Listening {
     /// Keeps of what was missed what `wanted` says yes to.
     pub fn retain_missed(&mut self, mut wanted: impl FnMut(&Publication) -> bool) {
-        self.missed.retain(|(_, publication)| wanted(publication));
+        self.missed.retain(|one| wanted(&one.publication));
     }
 }
 
@@ -116,6 +128,7 @@ struct Pending {
     since: Since,
     format: &'static Format,
     filter: Option<Filter>,
+    label: Option<Label>,
     gap: bool,
     missed: Vec<Arc<Publication>>,
 }
@@ -260,6 +273,21 @@ impl Client {
         !ended.is_empty()
     }
 
+    /// Gives a channel that the session listens to another label, from what is delivered next on. False if it does not listen to it.
+    pub fn relabel(&self, channel: &ChannelId, label: Option<Label>) -> bool {
+        self.worker.is_caught_up();
+        let mut state = self.worker.0.state.borrow_mut();
+        let State { sessions, fanout, .. } = &mut *state;
+        let session = sessions.get_mut(self.key.0 as usize).filter(|session| session.id == self.id);
+        let listening = session.and_then(|session| {
+            session.listening.iter_mut().find(|one| *one.channel == *channel && !one.ending)
+        });
+        let Some(listening) = listening else { return false };
+        let wire = |wire: &Wire| Wire { label, ..wire.clone() };
+        listening.subscription = fanout.reformat(listening.subscription, wire).unwrap_or(listening.subscription);
+        true
+    }
+
     /// Whether it listens to a channel.
     pub fn listens_to(&self, channel: &ChannelId) -> bool {
         self.worker.with_session(self.key, self.id, |session, _| session.listens_to(channel)).unwrap_or(false)
@@ -349,7 +377,7 @@ impl Client {
             let (uid, from) = (subscribed.channel, subscribed.from);
             begun.push(from);
             // Asked for here: the session may have gone over to another connection while the store was read.
-            let wire = Wire { format: one.format, framing: slot.framing() };
+            let wire = Wire { format: one.format, framing: slot.framing(), label: one.label.clone() };
             let subscriber = Subscriber { key, from, session, filter: one.filter.clone() };
             let subscription = state.fanout.add(uid, wire, subscriber);
             let channel = Arc::clone(&one.channel);
@@ -366,19 +394,20 @@ impl Client {
                     && !left_out.iter().any(|channel| slot.listens_to(channel))
             });
             let before = listening.missed.len();
-            listening.missed.extend(wanted.map(|publication| (one.format, publication)));
+            let missed = |publication| Missed { format: one.format, label: one.label.clone(), publication };
+            listening.missed.extend(wanted.map(missed));
             if one.channel.flags().contains(ChannelFlags::PRESENCE) {
                 // Presence is a state more than a history: who comes back asks who is here.
                 continue;
             }
-            let resumed = listening.missed.get(before).map_or(from, |(_, first)| first.position);
+            let resumed = listening.missed.get(before).map_or(from, |first| first.publication.position);
             let gap = match one.asked {
                 Since::After(since) if one.gap => Some(Gap { since, resumed }),
                 _ => None,
             };
             listening.channels.push(ListeningOn { channel: one.channel, position: from, gap });
         }
-        listening.missed.sort_by_key(|(_, publication)| publication.position);
+        listening.missed.sort_by_key(|one| one.publication.position);
         Ok(listening)
     }
 
@@ -438,6 +467,7 @@ fn pending(want: &Want) -> impl Iterator<Item = Pending> + use<> {
         since: want.since,
         format: want.format,
         filter: want.filter.clone(),
+        label: want.label.clone(),
         gap: false,
         missed: Vec::new(),
     };
@@ -447,6 +477,7 @@ fn pending(want: &Want) -> impl Iterator<Item = Pending> + use<> {
         since: want.since,
         format: want.format,
         filter: None,
+        label: want.label.clone(),
         gap: false,
         missed: Vec::new(),
     });

@@ -7,6 +7,7 @@ pub struct Messages<'a> {
     framing: Framing,
     /// About how long the next message is: a frame is written in place if that is roughly right.
     hint: usize,
+    label: &'a str,
     /// Where a message lies before it is compressed.
     buffer: &'a mut Vec<u8>,
     deflater: &'a mut Deflater,
@@ -21,7 +22,16 @@ impl<'a> Messages<'a> {
         deflater: &'a mut Deflater,
         out: &'a mut Vec<u8>,
     ) -> Messages<'a> {
-        Messages { framing, hint, buffer, deflater, out }
+        Messages { framing, hint, label: "", buffer, deflater, out }
+    }
+
+    pub(crate) fn set_label(&mut self, label: &'a str) {
+        self.label = label;
+    }
+
+    /// What the subscriber calls what it listens to, [`crate::Want::label`]; empty if it calls it nothing.
+    pub fn label(&self) -> &'a str {
+        self.label
     }
 
     /// Adds a message, which `write` appends to what it is given; passes on what `write` returns.

@@ -5,6 +5,7 @@ use antiphon_model::Compress;
 use bytes::Bytes;
 
 use crate::format::{Framing, Wire};
+use crate::listen::Missed;
 use crate::session::{Closing, Session, SessionKey, mapped};
 use crate::task::{Task, Waiting};
 use crate::websocket::MessageKind;
@@ -198,12 +199,16 @@ impl Client {
             .worker
             .with_session(self.key, self.id, |session, _| (session.formats.clone(), session.framing()));
         let Some((formats, framing)) = wiring else { return };
-        let wire = |format| Wire { format: mapped(formats.as_ref(), format), framing };
-        let missed: Vec<_> = listening.missed.iter().map(|(format, one)| (wire(format), one)).collect();
+        let wire = |missed: &Missed| Wire {
+            format: mapped(formats.as_ref(), missed.format),
+            framing,
+            label: missed.label.clone(),
+        };
+        let missed: Vec<_> = listening.missed.iter().map(|one| (wire(one), &one.publication)).collect();
         let mut bytes = Vec::new();
         {
             let mut state = self.worker.0.state.borrow_mut();
-            for (wire, publication) in missed {
+            for (wire, publication) in &missed {
                 state.encoder.encode(wire, publication, &mut bytes);
             }
         }

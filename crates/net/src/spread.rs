@@ -120,7 +120,7 @@ impl Spread<'_> {
         if group.is_empty() {
             return;
         }
-        let segment = self.encode(group.format, run);
+        let segment = self.encode(&group.format, run);
         if segment.bytes.is_empty() {
             return;
         }
@@ -152,7 +152,7 @@ impl Spread<'_> {
         }
     }
 
-    fn encode<'r>(&mut self, wire: Wire, run: &'r [Delivery]) -> Segment<'r> {
+    fn encode<'r>(&mut self, wire: &Wire, run: &'r [Delivery]) -> Segment<'r> {
         let mut segment = Segment { bytes: Bytes::new(), ends: SmallVec::new(), run };
         let roughly = segment.publications().map(|publication| publication.payload.len() + 16).sum();
         let mut bytes = Vec::with_capacity(roughly);

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use antiphon_engineio::Encoding;
 
 /// Writes the JSON from `json` on in ASCII alone, if that is better in this encoding.
-pub(crate) fn escape(encoding: Encoding, out: &mut Vec<u8>, json: usize) {
+pub fn escape(encoding: Encoding, out: &mut Vec<u8>, json: usize) {
     if !encoding.prefers_ascii() || out[json..].is_ascii() {
         return;
     }

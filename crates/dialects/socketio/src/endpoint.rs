@@ -13,9 +13,14 @@ use crate::{Io, NamespaceName, Outcome, Version, connect, formats};
 impl Io {
     /// What serves it on one worker: an endpoint by itself, or to be mounted beside others.
     pub fn endpoint(&self, worker: &Worker) -> Engine {
-        stored::begin(self);
         let settings = Rc::new(self.settings().engine.clone());
-        Engine::new(settings, Rc::new(Server { io: self.clone() }), worker)
+        Engine::new(settings, self.application(), worker)
+    }
+
+    /// What its clients speak, for an [`Engine`] that others are served by as well.
+    pub fn application(&self) -> Rc<dyn Application> {
+        stored::begin(self);
+        Rc::new(Server { io: self.clone() })
     }
 }
 

@@ -16,7 +16,7 @@
 mod acks;
 mod admin;
 mod arguments;
-mod ascii;
+pub mod ascii;
 pub mod builtin;
 mod channels;
 mod connect;

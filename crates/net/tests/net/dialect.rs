@@ -39,9 +39,11 @@ pub(crate) static LINES: Format =
     Format { name: "lines", encode: |publication, messages| encode(publication, "\n", messages) };
 
 fn encode(publication: &Publication, end: &str, messages: &mut Messages<'_>) {
+    let label = messages.label();
     messages.message(MessageKind::Text, |out| {
         out.extend_from_slice(format!("{} ", publication.position).as_bytes());
         out.extend_from_slice(&publication.payload.to_bytes());
+        out.extend_from_slice(label.as_bytes());
         out.extend_from_slice(end.as_bytes());
     });
 }
@@ -51,7 +53,7 @@ pub(crate) fn channel(name: &str) -> Arc<ChannelId> {
 }
 
 pub(crate) fn want(name: &str, since: Since, format: &'static Format) -> Want {
-    Want { channel: channel(name), since, format, filter: None, presence: false }
+    Want { channel: channel(name), since, format, filter: None, presence: false, label: None }
 }
 
 fn wants(uri: &Uri, path: &str, format: &'static Format) -> Vec<Want> {
@@ -153,6 +155,13 @@ impl WebSocketSession for Session {
             (Some("sub"), Some(name), Some(since)) => {
                 let since = Since::After(Position(since.parse().unwrap()));
                 begin(client.clone(), vec![want(name, since, &MESSAGES)]);
+            }
+            (Some("as"), Some(name), Some(label)) => {
+                let label = Some(label.into());
+                if !client.relabel(&channel(name), label.clone()) {
+                    let want = want(name, Since::After(Position::ZERO), &MESSAGES);
+                    begin(client.clone(), vec![Want { label, ..want }]);
+                }
             }
             (Some("unsub"), Some(name), None) => {
                 client.unlisten(&channel(name));

@@ -40,6 +40,31 @@ fn every_subscriber_hears_everything_in_one_order() {
 }
 
 #[test]
+fn each_is_told_what_it_calls_the_channel() {
+    let running = Setup::default().start();
+    let [mut plain, mut a, mut b] = ["/room", "/", "/"].map(|path| running.open(path));
+    assert_eq!(plain.next_text(), "open");
+    plain.text("pub room 1");
+    assert_eq!(plain.next_publication().1, "1");
+    for (socket, label) in [(&mut a, "-a"), (&mut b, "-b")] {
+        socket.text(&format!("as room {label}"));
+        assert_eq!(socket.next_text(), "open");
+        assert_eq!(socket.next_publication().1, format!("1{label}"), "what was missed, too");
+    }
+    plain.text("pub room 2");
+    assert_eq!((a.next_publication().1, b.next_publication().1), ("2-a".into(), "2-b".into()));
+    // It takes effect in its turn: nothing is lost or doubled by it.
+    a.text("pub room 3");
+    a.text("as room -b");
+    a.text("pub room 4");
+    assert_eq!((a.next_publication().1, a.next_publication().1), ("3-a".into(), "4-b".into()));
+    assert_eq!((b.next_publication().1, b.next_publication().1), ("3-b".into(), "4-b".into()));
+    for expected in ["2", "3", "4"] {
+        assert_eq!(plain.next_publication().1, expected);
+    }
+}
+
+#[test]
 fn many_channels_are_kept_apart() {
     let running = Setup::default().start();
     let mut sockets: Vec<_> = (0..60).map(|number| running.open(&format!("/room{number}"))).collect();

@@ -79,6 +79,7 @@ pub(crate) fn wants_of(listen: &Listen, since: Since, format: &'static Format) -
         format,
         filter: filter.clone(),
         presence: listen.presence,
+        label: None,
     };
     listen.channels.iter().map(want).collect()
 }

@@ -57,6 +57,7 @@ fn keep_presence(request: &Request, listen: &Listen) {
         format: &formats::NDJSON,
         filter: None,
         presence: false,
+        label: None,
     };
     let wants: Vec<Want> = listen.channels.iter().map(want).collect();
     // Without it the poll is answered all the same, or refused for a reason that reading will find.

@@ -298,6 +298,7 @@ fn want(subscription: &Subscription) -> Want {
         format: &MESSAGE,
         filter: filter(&subscription.events),
         presence: subscription.presence,
+        label: None,
     }
 }
 

@@ -63,7 +63,7 @@ impl Asked {
     /// What it is for a session.
     pub(crate) fn want(&self, since: Since, format: &'static Format) -> Want {
         let channel = Arc::clone(&self.channel);
-        Want { channel, since, format, filter: self.filter(), presence: self.presence }
+        Want { channel, since, format, filter: self.filter(), presence: self.presence, label: None }
     }
 
     fn filter(&self) -> Option<Filter> {
