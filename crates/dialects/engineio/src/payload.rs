@@ -9,7 +9,6 @@ mod v3_text;
 mod v4;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use crate::packet::{BinarySupport, Packet, PacketError, Revision};
 
@@ -52,8 +51,7 @@ pub struct PayloadLimits {
 }
 
 /// When a payload of revision 3 is binary, for a client that did not say `b64=1`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum V3Framing {
     /// Only if one of its packets has bytes, or characters beyond ASCII: in text, clients read these in different ways.
     #[default]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::handshake::Transport;
-use crate::payload::{PayloadLimits, V3Framing};
+use crate::payload::PayloadLimits;
 
 /// What becomes of a session whose client does not take what is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, schemars::JsonSchema)]
@@ -44,9 +44,6 @@ pub struct EngineSettings {
     pub allow_upgrades: bool,
     /// Whether clients of revision 3 (Socket.IO 1.x and 2.x) are served. Default: true.
     pub allow_v3: bool,
-    /// When answers of revision 3 are binary, for clients that take them so: `when-needed`, or `always` for clients that read
-    /// nothing else. Default: `when-needed`.
-    pub v3_framing: V3Framing,
 }
 
 impl Default for EngineSettings {
@@ -63,7 +60,6 @@ impl Default for EngineSettings {
             transports: vec![Transport::Polling, Transport::WebSocket],
             allow_upgrades: true,
             allow_v3: true,
-            v3_framing: V3Framing::WhenNeeded,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{Handshake, Link};
 use crate::encode::Encoding;
 use crate::handshake::Refusal;
 use crate::packet::Data;
+use crate::payload::V3Framing;
 use crate::session::CloseReason;
 
 /// What sessions are for. One for each worker, called on its thread only.
@@ -28,6 +29,11 @@ pub trait Application: 'static {
 
     /// A session begins: says what speaks on it. The client has been sent the open packet, and nothing else.
     fn open(&self, link: &Link) -> Box<dyn Conversation>;
+
+    /// When payloads of a session of revision 3 are binary. By default when they have to be.
+    fn v3_framing(&self, _handshake: &Handshake) -> V3Framing {
+        V3Framing::WhenNeeded
+    }
 
     /// The format that says the same as `format` in another encoding: what a session listens to in it goes over with the session.
     ///

@@ -108,7 +108,7 @@ impl Admitted {
         let codec = Codec {
             revision: handshake.revision,
             binary,
-            v3_framing: engine.v3_framing,
+            v3_framing: shared.application.v3_framing(&handshake),
             v3_text: V3Text::Unknown,
         };
         let now = client.now().monotonic;

@@ -1,6 +1,7 @@
 //! A driver without IO: its outbox is a list of packets, and what it does are lines of text.
 
 use super::*;
+use crate::payload::V3Framing;
 
 pub(super) struct Driven {
     pub(super) session: Session,
@@ -14,7 +15,7 @@ impl Driven {
         let codec = Codec {
             revision,
             binary: BinarySupport::Native,
-            v3_framing: settings.v3_framing,
+            v3_framing: V3Framing::WhenNeeded,
             v3_text: V3Text::Unknown,
         };
         let socket = match on {
