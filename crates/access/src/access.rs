@@ -7,18 +7,26 @@ use antiphon_model::{Identity, IdentityKind, OrgId, Timestamp};
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 
+use crate::credentials::directory::{Directory, Entry};
+use crate::credentials::settings::Loaded;
 use crate::jwt::Token;
 use crate::jwt::keys::{KeyError, Signer};
 use crate::key_file::{self, KeyFileError};
+use crate::session_token::SessionKey;
 use crate::{
-    AuthError, Caller, Grant, InvalidLimits, InvalidOrigin, KeySettings, LimitSettings, Naming, OrgSettings,
-    OriginPolicy, OriginRefused, Permission, Permissions, Transport, credential, name,
+    AuthError, Caller, Credential, CredentialKind, CredentialProblem, CredentialSource, Grant, InvalidLimits,
+    InvalidOrigin, KeySettings, LimitSettings, Naming, OrgSettings, OriginPolicy, OriginRefused, Permission,
+    Permissions, Transport, credential, credentials, is_session_token, name,
 };
 
 /// All orgs with their keys: makes callers of credentials.
 pub struct Access {
     settings: Vec<OrgSettings>,
     tables: RwLock<Arc<Tables>>,
+    /// The credentials that were added to the running server: a reload leaves them alone.
+    pub(crate) stored: RwLock<Directory>,
+    /// None only where the system gives no random numbers.
+    pub(crate) session_key: RwLock<Option<Arc<SessionKey>>>,
 }
 
 /// An org as the settings describe it.
@@ -72,6 +80,12 @@ pub enum SettingsProblem {
     /// A signer's key cannot be used.
     #[error("jwt {0} (counted from 1): {1}")]
     Signer(usize, #[source] KeyError),
+    /// A device, a consumer app or a user cannot be used.
+    #[error("{0} {1:?}: {2}")]
+    Credential(CredentialKind, String, #[source] CredentialProblem),
+    /// More of them than the org's limit.
+    #[error("it has more devices, consumer apps and users than limits.credentials_max")]
+    TooManyCredentials,
     /// An allowed origin is none.
     #[error(transparent)]
     Origin(#[from] InvalidOrigin),
@@ -87,21 +101,26 @@ impl Access {
     /// Something in them cannot be used.
     pub fn load(settings: Vec<OrgSettings>) -> Result<Access, SettingsError> {
         let tables = RwLock::new(Arc::new(Tables::build(&settings)?));
-        Ok(Access { settings, tables })
+        let session_key = RwLock::new(SessionKey::random().map(Arc::new));
+        Ok(Access { settings, tables, stored: RwLock::default(), session_key })
     }
 
-    /// Reads all key files again. Callers keep what they were granted before.
+    /// Reads all key files again. Callers keep what they were granted before, except those of a device or an app
+    /// whose file holds another secret: they end.
     ///
     /// # Errors
     /// One of them cannot be used; all keys stay as they were.
     pub fn reload(&self) -> Result<(), SettingsError> {
-        let tables = Arc::new(Tables::build(&self.settings)?);
-        *self.tables.write() = tables;
+        let mut tables = Tables::build(&self.settings)?;
+        let mut current = self.tables.write();
+        let ended = tables.credentials.take_over(&current.credentials);
+        *current = Arc::new(tables);
+        ended.iter().for_each(|entry| entry.revocation.revoke());
         Ok(())
     }
 
-    /// Makes a caller of what a client presented: an API key or a JWT, with or without `Bearer` before it,
-    /// or nothing, for the open org. `identity_hint` is how the client names itself, where it may.
+    /// Makes a caller of what a client presented: an API key, a JWT or a session token, with or without `Bearer`
+    /// before it, or nothing, for the open org. `identity_hint` is how the client names itself, where it may.
     ///
     /// # Errors
     /// The credential is none of this server's, or is not valid at `now`; or the identity cannot be one.
@@ -117,6 +136,7 @@ impl Access {
         };
         match tables.keys.get(&digest(credential)) {
             Some(key) => key.caller(identity_hint),
+            None if is_session_token(credential) => self.caller_of_session(credential, now),
             None => tables.token(credential, identity_hint, now),
         }
     }
@@ -149,7 +169,7 @@ impl Access {
         self.tables().any_origins.check(origin, host, transport)
     }
 
-    fn tables(&self) -> Arc<Tables> {
+    pub(crate) fn tables(&self) -> Arc<Tables> {
         Arc::clone(&self.tables.read())
     }
 }
@@ -172,9 +192,10 @@ impl fmt::Debug for Org {
 
 /// What the settings and the key files come to: replaced as a whole.
 #[derive(Default)]
-struct Tables {
-    orgs: BTreeMap<OrgId, Arc<Org>>,
-    open: Option<Arc<Org>>,
+pub(crate) struct Tables {
+    pub(crate) orgs: BTreeMap<OrgId, Arc<Org>>,
+    pub(crate) open: Option<Arc<Org>>,
+    pub(crate) credentials: Directory,
     /// By digest: looking a guess up takes a time that says nothing about how much of a key it has right.
     keys: HashMap<[u8; 32], ApiKey>,
     any_origins: OriginPolicy,
@@ -198,7 +219,7 @@ impl ApiKey {
 }
 
 impl Org {
-    fn caller(
+    pub(crate) fn caller(
         &self,
         (identity, naming): (Arc<Identity>, Naming),
         grants: Arc<[Grant]>,
@@ -241,6 +262,13 @@ impl Tables {
         for (index, key) in settings.keys.iter().enumerate() {
             self.add_key(&org, key, index + 1)?;
         }
+        for Loaded { kind, name, credential } in credentials::settings::load(settings) {
+            let added = credential.and_then(|credential| self.add_credential(&org.id, credential));
+            added.map_err(|problem| SettingsProblem::Credential(kind, name.into(), problem))?;
+        }
+        if self.credentials.count(&org.id) > org.limits.credentials_max {
+            return Err(SettingsProblem::TooManyCredentials);
+        }
         self.any_origins = std::mem::take(&mut self.any_origins).union(&org.origins);
         match self.orgs.insert(org.id.clone(), org) {
             None => Ok(()),
@@ -278,6 +306,27 @@ impl Tables {
             None => Ok(()),
             Some(_) => Err(SettingsProblem::ApiKeyTwice(number)),
         }
+    }
+
+    fn add_credential(&mut self, org: &OrgId, credential: Credential) -> Result<(), CredentialProblem> {
+        let entry = Entry::new(org.clone(), credential, CredentialSource::Configuration);
+        let mut named = self.credentials.named(entry.kind, &entry.identity.id).iter();
+        if named.any(|other| other.org != *org && other.has_secret_of(&entry.proof)) {
+            return Err(CredentialProblem::SharedSecret);
+        }
+        match self.credentials.insert(Arc::new(entry)) {
+            None => Ok(()),
+            Some(_) => Err(CredentialProblem::Duplicate),
+        }
+    }
+
+    /// The caller that came by a credential. None if there is no such org, which cannot be while the settings stay.
+    pub(crate) fn caller_by(&self, entry: &Entry, expires: Timestamp) -> Option<Caller> {
+        let org = self.orgs.get(&entry.org)?;
+        let identity = (Arc::clone(&entry.identity), Naming::Named);
+        let mut caller = org.caller(identity, Arc::clone(&entry.grants), Some(expires));
+        caller.revocation = Some(entry.revocation.clone());
+        Some(caller)
     }
 
     fn anonymous(&self, identity_hint: Option<&str>) -> Result<Caller, AuthError> {

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use antiphon_model::{ChannelFlags, ChannelId, Identity, IdentityKind, OrgId, Timestamp};
 
@@ -21,7 +22,13 @@ pub struct Caller {
     grants: Arc<[Grant]>,
     /// The union of the grants on `*`, so that the common case needs no pattern.
     everywhere: Permissions,
+    /// Of the credential that it came by, if that can be removed while the server runs.
+    pub(crate) revocation: Option<Revocation>,
 }
+
+/// Tells the callers that came by a credential that it is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Revocation(Arc<AtomicBool>);
 
 /// Where a caller's identity comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +52,24 @@ impl Caller {
             .iter()
             .filter(|grant| grant.is_everywhere())
             .fold(Permissions::NONE, |union, grant| union.union(grant.permissions));
-        Caller { org, identity, naming: Naming::Named, expires, limits, grants, everywhere }
+        let naming = Naming::Named;
+        Caller { org, identity, naming, expires, limits, grants, everywhere, revocation: None }
     }
 
     /// The server itself: every permission on every channel of `org`, for ever.
     pub fn server(org: OrgId, limits: Arc<LimitSettings>) -> Caller {
         let identity = Arc::new(Identity::new(IdentityKind::Server, "server"));
         Caller::new(org, identity, Arc::new([Grant::everywhere(Permissions::ALL)]), None, limits)
+    }
+
+    /// The same client with no more than the permission to subscribe, where it has that.
+    pub(crate) fn listening_only(self) -> Caller {
+        let listens = |grant: &Grant| grant.permissions.contains(Permission::Subscribe);
+        let permissions = [Permission::Subscribe].into_iter().collect();
+        let grants = self.grants.iter().filter(|grant| listens(grant));
+        let grants = grants.map(|grant| Grant { channels: grant.channels.clone(), permissions }).collect();
+        let Caller { org, identity, naming, expires, limits, revocation, .. } = self;
+        Caller { naming, revocation, ..Caller::new(org, identity, grants, expires, limits) }
     }
 
     /// What it was granted.
@@ -64,9 +82,10 @@ impl Caller {
         self.everywhere.contains(Permission::Admin)
     }
 
-    /// Whether its credential has ended.
+    /// Whether its credential has ended: its time is over, or it was removed or replaced.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| now >= expires)
+            || self.revocation.as_ref().is_some_and(Revocation::is_revoked)
     }
 
     /// Checks that it may do this on `channel`. Does not allocate unless it refuses.
@@ -116,6 +135,16 @@ impl Caller {
     fn is_granted(&self, permission: Permission, channel: &ChannelId) -> bool {
         self.everywhere.contains(permission)
             || self.grants.iter().any(|grant| grant.covers(permission, channel.name()))
+    }
+}
+
+impl Revocation {
+    pub(crate) fn revoke(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_revoked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
     }
 }
 
@@ -285,5 +314,16 @@ mod tests {
         caller.expires = Some(Timestamp(10));
         assert!(!caller.has_expired(Timestamp(9)));
         assert!(caller.has_expired(Timestamp(10)));
+    }
+
+    #[test]
+    fn a_caller_ends_with_the_credential_that_it_came_by() {
+        let mut caller = caller(IdentityKind::Device, &[]);
+        let revocation = Revocation::default();
+        caller.revocation = Some(revocation.clone());
+        let another = caller.clone();
+        assert!(!caller.has_expired(Timestamp(0)));
+        revocation.revoke();
+        assert!(caller.has_expired(Timestamp(0)) && another.has_expired(Timestamp(0)));
     }
 }

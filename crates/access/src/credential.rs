@@ -48,6 +48,12 @@ pub enum AuthError {
     /// Kind `server` without an admin permission.
     #[error("the JWT's kind needs the admin permission")]
     KindRefused,
+    /// A session token whose credential was removed or has another secret.
+    #[error("the session token's credential is gone or has another secret: log in anew")]
+    Revoked,
+    /// The session token of a device that has no credential yet.
+    #[error("the device is pairing: it may do nothing before it has a credential")]
+    Pairing,
     /// The identity is empty, too long, or has control characters.
     #[error("an identity has 1 to {max} bytes and no control characters", max = crate::IDENTITY_BYTES_MAX)]
     InvalidIdentity,

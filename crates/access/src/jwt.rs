@@ -10,10 +10,11 @@ pub(crate) mod mint;
 use antiphon_model::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::{AuthError, JwtAlgorithm, TokenClaims};
+use crate::{AuthError, JwtAlgorithm, TokenClaims, session_token};
 use keys::Signer;
 
 /// A token taken apart; nothing about it is verified.
@@ -90,7 +91,29 @@ impl<'a> Token<'a> {
         Err(closest)
     }
 
-    fn claims<T: DeserializeOwned>(&self) -> Result<T, AuthError> {
+    /// Whether the server's own key of session tokens is to verify it.
+    pub(crate) fn is_of_session(&self) -> bool {
+        self.header.kid.as_deref() == Some(session_token::KID)
+    }
+
+    pub(crate) fn is_hs256(&self) -> bool {
+        self.header.alg == "HS256"
+    }
+
+    /// Whether it is signed with this secret, by HS256.
+    pub(crate) fn is_signed_with(&self, secret: &DecodingKey) -> bool {
+        let message = self.signed.as_bytes();
+        self.is_hs256()
+            && jsonwebtoken::crypto::verify(self.signature, message, secret, Algorithm::HS256)
+                .unwrap_or(false)
+    }
+
+    /// What the signature is over.
+    pub(crate) fn signed(&self) -> &'a str {
+        self.signed
+    }
+
+    pub(crate) fn claims<T: DeserializeOwned>(&self) -> Result<T, AuthError> {
         decode(self.payload, "its claims are not what they have to be")
     }
 }

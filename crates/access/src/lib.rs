@@ -1,6 +1,7 @@
 //! Who may do what: credentials, permissions, origins and limits of each org.
 //!
-//! A dialect hands over what a client presented, and [`Access::authenticate`] makes a [`Caller`] of it. The
+//! A dialect hands over what a client presented, and [`Access::authenticate`] makes a [`Caller`] of it. Devices,
+//! consumer apps and users first get a session token for what they know, by [`Access::login`]. The
 //! node asks [`Caller::may`] before each command; listeners ask [`OriginPolicy`] and [`HostPolicy`] before
 //! they let a browser in. Nothing here knows a protocol, reads a clock or opens a socket: time is an input, and
 //! the only IO is reading the key files that the configuration names, in [`Access::load`] and
@@ -8,19 +9,31 @@
 
 mod access;
 mod caller;
+mod connection_id;
 mod credential;
+mod credentials;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod jwt;
 mod key_file;
 mod limits;
+mod login;
 mod name;
 mod origin;
+mod password;
 mod permission;
+mod session_token;
 mod settings;
 
 pub use access::{Access, Org, SettingsError, SettingsProblem};
 pub use caller::{Caller, Naming, Refused, Why};
+pub use connection_id::ConnectionId;
 pub use credential::{AuthError, CREDENTIAL_BYTES_MAX};
+pub use credentials::credential::{Credential, InvalidCredential};
+pub use credentials::kind::{CredentialKind, InvalidCredentialKind};
+pub use credentials::settings::CredentialProblem;
+pub use credentials::{CredentialError, CredentialInfo, CredentialSource};
 pub use host::{HostPolicy, HostRefused};
 pub use jwt::claims::{Audience, NumericDate, TokenClaims};
 pub use jwt::keys::KeyError;
@@ -30,7 +43,11 @@ pub use limits::gcra::{AtomicGcra, Gcra, RetryAfter};
 pub use limits::identities::IdentityLimits;
 pub use limits::rate::{InvalidRate, Rate};
 pub use limits::{InvalidLimits, LimitSettings};
+pub use login::{LoggedIn, Login, LoginError, Pairing};
 pub use name::IDENTITY_BYTES_MAX;
 pub use origin::{InvalidOrigin, OriginPolicy, OriginRefused, Transport};
+pub use password::HashError;
 pub use permission::{Grant, Permission, Permissions};
+pub use session_token::{Session, is_session_token};
+pub use settings::credentials::{ConsumerAppSettings, DeviceSettings, UserSettings};
 pub use settings::{JwtAlgorithm, JwtSettings, KeySettings, OrgSettings, Secret};

@@ -48,6 +48,9 @@ pub struct LimitSettings {
     /// How many identities' rates are told apart. Default: 100,000, about 100 bytes each. When more are
     /// active at once, the rest share one rate.
     pub rated_identities_max: usize,
+    /// How many devices, consumer apps and users the org may have, those of the configuration and those that
+    /// were added to the running server together. Default: 100,000, about 1 KiB of memory each.
+    pub credentials_max: usize,
 }
 
 impl Default for LimitSettings {
@@ -67,6 +70,7 @@ impl Default for LimitSettings {
             connections_max: 1_000_000,
             connections_per_identity_max: 10_000,
             rated_identities_max: 100_000,
+            credentials_max: 100_000,
         }
     }
 }

@@ -1,3 +1,5 @@
+pub(crate) mod credentials;
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -5,6 +7,7 @@ use antiphon_model::{ChannelPattern, IdentityKind};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{LimitSettings, Permission};
+use credentials::{ConsumerAppSettings, DeviceSettings, UserSettings};
 
 /// A tenant: `[[org]]` in the configuration.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, schemars::JsonSchema)]
@@ -22,6 +25,15 @@ pub struct OrgSettings {
     /// Who signs tokens for this org: `[[org.jwt]]`. Default: nobody.
     #[serde(default)]
     pub jwt: Vec<JwtSettings>,
+    /// Devices that log in with tokens that they sign: `[[org.device]]`. Default: none.
+    #[serde(default, rename = "device")]
+    pub devices: Vec<DeviceSettings>,
+    /// Apps for the public that log in with tokens that they sign: `[[org.consumer_app]]`. Default: none.
+    #[serde(default, rename = "consumer_app")]
+    pub consumer_apps: Vec<ConsumerAppSettings>,
+    /// Users who log in with a password: `[[org.user]]`. Default: none.
+    #[serde(default, rename = "user")]
+    pub users: Vec<UserSettings>,
     /// The origins of web pages that may connect, besides the server's own: `https://app.example.com`,
     /// `https://*.example.com` (subdomains), `null` (files and sandboxes), or `*` for all but `null`. Default:
     /// none. With `*` in an open org, every page that a user of this machine visits can speak for him.
@@ -66,7 +78,8 @@ pub struct JwtSettings {
     pub public_key_file: Option<PathBuf>,
     /// A file with a JSON Web Key Set; tokens name their key with `kid`.
     pub jwks_file: Option<PathBuf>,
-    /// The `kid` that tokens have to name the key with. Default: any or none.
+    /// The `kid` that tokens have to name the key with. Default: any or none. `antiphon-session` is the server's
+    /// own: a token that names it is taken for one of its session tokens.
     pub kid: Option<String>,
     /// What `iss` has to be. Default: anything.
     pub issuer: Option<String>,
@@ -148,7 +161,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-fn all_channels() -> Vec<ChannelPattern> {
+pub(crate) fn all_channels() -> Vec<ChannelPattern> {
     vec![ChannelPattern::new("*")]
 }
 

@@ -1,0 +1,102 @@
+//! What the fuzz targets call, and what the corpus is replayed with. Not for other use.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use antiphon_model::Timestamp;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey};
+
+use crate::{
+    Access, Credential, CredentialKind, DeviceSettings, Login, OrgSettings, Pairing, Secret, is_session_token,
+};
+
+const SECRET: &str = "test-secret";
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const NOW: Timestamp = Timestamp(1_700_000_000 * Timestamp::PER_SECOND);
+
+static ACCESS: LazyLock<Access> = LazyLock::new(|| {
+    let device = DeviceSettings {
+        uuid: "test-uuid".into(),
+        secret: Some(Secret::new(SECRET)),
+        secret_file: None,
+        allow: crate::settings::credentials::client(),
+        channels: crate::settings::all_channels(),
+    };
+    let org = OrgSettings { name: "scala".into(), devices: vec![device], ..OrgSettings::default() };
+    Access::load(vec![org]).expect("the settings are right")
+});
+
+/// The first line is a token as it comes: of a login, or of a session. What follows are claims that a device signs with
+/// its secret.
+pub fn login(data: &[u8]) {
+    let line = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (token, claims) = data.split_at(line);
+    if let Ok(token) = std::str::from_utf8(token) {
+        // Nobody knows the keys, so nobody gets in; a login that pairs is none.
+        let _ = is_session_token(token);
+        assert!(ACCESS.session(token, NOW).is_err());
+        assert!(ACCESS.authenticate(Some(token), None, NOW).is_err());
+        assert!(ACCESS.refresh(token, HOUR, NOW).is_err());
+        let _ = ACCESS.login(&Login::Signed(token), HOUR, NOW);
+    }
+    signed(claims.strip_prefix(b"\n").unwrap_or_default());
+    for kind in CredentialKind::ALL {
+        if let Ok(credential) = Credential::from_bytes(kind, "name", claims) {
+            assert_eq!(
+                Credential::from_bytes(kind, "name", &credential.to_bytes()).as_ref(),
+                Ok(&credential)
+            );
+        }
+    }
+}
+
+fn signed(claims: &[u8]) {
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", part(br#"{"alg":"HS256","typ":"JWT"}"#), part(claims));
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let Ok(signature) = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256) else { return };
+    let Ok(logged_in) = ACCESS.login(&Login::Signed(&format!("{signed}.{signature}")), HOUR, NOW) else {
+        return;
+    };
+    assert!(is_session_token(&logged_in.token) && is_session_token(&logged_in.restricted_token));
+    let session = ACCESS.session(&logged_in.token, NOW).expect("it was made here");
+    assert_eq!(session.connection, logged_in.connection);
+    assert_eq!(session.caller.is_none(), logged_in.pairing == Pairing::Yes);
+    let refreshed = ACCESS.refresh(&logged_in.token, HOUR, NOW).expect("it was made here");
+    assert_eq!(refreshed.connection, logged_in.connection);
+    assert!(ACCESS.session(&logged_in.token, NOW.later_by(2 * HOUR)).is_err());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_corpus_is_survived() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/access_login");
+        let inputs = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        assert!(inputs.map(|path| super::login(&std::fs::read(path).unwrap())).count() > 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_input_is_survived(data in prop::collection::vec(any::<u8>(), 0..200)) {
+            super::login(&data);
+        }
+
+        #[test]
+        fn any_claims_are_survived(
+            kind in "device|consumerApp|user|.{0,5}",
+            uuid in "test-uuid|_|.{0,20}",
+            exp in prop::option::of(any::<f64>()),
+            pairing in prop::option::of(any::<bool>()),
+        ) {
+            let claims = serde_json::json!({"type": kind, "uuid": uuid, "exp": exp, "allowPairing": pairing});
+            super::login(format!("\n{claims}").as_bytes());
+        }
+    }
+}
