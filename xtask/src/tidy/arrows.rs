@@ -16,6 +16,7 @@ const ROOMS: &[Room] = &[
     Room { directory: "crates/hub", may_use: &["crates/model"] },
     Room { directory: "crates/store", may_use: &["crates/model"] },
     Room { directory: "crates/access", may_use: &["crates/model"] },
+    Room { directory: "crates/filter", may_use: &[] },
     Room {
         directory: "crates/node",
         may_use: &["crates/hub", "crates/store", "crates/access", "crates/model"],
