@@ -73,7 +73,8 @@ impl WebSocketSession for Guest {
             return;
         }
         let channel = Arc::clone(&self.channel);
-        let want = Want { channel, since: Since::Now, format: &RAW, filter: None, presence: false, label: None };
+        let want =
+            Want { channel, since: Since::Now, format: &RAW, filter: None, presence: false, label: None };
         if let Some(Err(error)) = client.try_listen(&[want]) {
             eprintln!("cannot listen: {error}");
         }

@@ -40,7 +40,8 @@ impl Client {
         if since == Since::Now {
             return self.attach_now(channel, format);
         }
-        let want = Want { channel: Arc::clone(channel), since, format, filter: None, presence: false, label: None };
+        let want =
+            Want { channel: Arc::clone(channel), since, format, filter: None, presence: false, label: None };
         self.listen_in_memory(By::Server, &[want])
     }
 

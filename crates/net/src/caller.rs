@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use antiphon_access::Caller;
+use antiphon_model::ChannelId;
 use antiphon_node::TooManySessions;
 
 use crate::Client;
@@ -45,5 +46,19 @@ impl Client {
             self.worker.count_out(before);
         }
         Ok(())
+    }
+
+    /// The channels that it listens to, the companions of those whose presence events it gets included.
+    pub fn listening(&self) -> Vec<Arc<ChannelId>> {
+        let channels = self.worker.with_session(self.key, self.id, |session, _| {
+            let listening = session.listening.iter().filter(|one| !one.ending);
+            listening.map(|one| Arc::clone(&one.channel)).collect()
+        });
+        channels.unwrap_or_default()
+    }
+
+    /// The channels where it is counted as present.
+    pub fn joined(&self) -> Vec<Arc<ChannelId>> {
+        self.worker.with_session(self.key, self.id, |session, _| session.joined.clone()).unwrap_or_default()
     }
 }

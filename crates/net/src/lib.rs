@@ -27,6 +27,7 @@ mod mounts;
 mod outbox;
 pub mod problem;
 mod readiness;
+pub mod request;
 mod rewound;
 mod send;
 mod server;

@@ -284,7 +284,8 @@ impl Client {
         });
         let Some(listening) = listening else { return false };
         let wire = |wire: &Wire| Wire { label, ..wire.clone() };
-        listening.subscription = fanout.reformat(listening.subscription, wire).unwrap_or(listening.subscription);
+        listening.subscription =
+            fanout.reformat(listening.subscription, wire).unwrap_or(listening.subscription);
         true
     }
 

@@ -107,7 +107,8 @@ impl Client {
         session.link = Link::Socket { connection, framing, blocked };
         std::mem::swap(&mut session.protocol, &mut other.protocol);
         for one in &mut session.listening {
-            let wire = |wire: &Wire| Wire { format: formats(wire.format), framing, label: wire.label.clone() };
+            let wire =
+                |wire: &Wire| Wire { format: formats(wire.format), framing, label: wire.label.clone() };
             one.subscription = fanout.reformat(one.subscription, wire).unwrap_or(one.subscription);
         }
         session.formats = Some(formats);

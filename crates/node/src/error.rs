@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use antiphon_access::Refused;
+use antiphon_access::{CredentialError, Refused};
 use antiphon_hub::{PresenceError, ReplyError};
 use antiphon_model::{IdentityKind, Position};
 use antiphon_store::StoreError;
@@ -107,4 +107,21 @@ pub enum PresenceFailed {
         /// How long it may be.
         max: usize,
     },
+}
+
+/// Why credentials were not listed or changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CredentialsFailed {
+    /// The caller is no operator of its org.
+    #[error("credentials are for whoever has the permission admin on all channels")]
+    NotAdmin,
+    /// The org cannot have it, or has none.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The store does not make the change. Nothing has changed.
+    #[error("the credentials cannot be changed: {0}")]
+    NotKept(StoreError),
+    /// The node is about to stop.
+    #[error("the server is stopping")]
+    Closing,
 }

@@ -5,6 +5,8 @@
 //! store keep. It knows no protocol and no socket; connections and threads are `net`'s.
 
 mod clock;
+mod collect;
+mod credentials;
 mod error;
 mod history;
 mod idempotency;
@@ -19,7 +21,9 @@ mod settings;
 /// What the store says when it cannot; so that those above need not know the store.
 pub use antiphon_store::StoreError;
 pub use clock::SystemClock;
-pub use error::{PresenceFailed, PublishError, ReadError, ReplyFailed};
+pub use collect::Collected;
+pub use credentials::{Existing, check_admin};
+pub use error::{CredentialsFailed, PresenceFailed, PublishError, ReadError, ReplyFailed};
 pub use history::{History, MissedInStore, Window};
 pub use metrics::Metrics;
 pub use node::{Node, NodeParts};

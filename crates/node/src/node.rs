@@ -8,6 +8,7 @@ use antiphon_hub::{Hub, Inbox};
 use antiphon_model::{Now, OrgId, Position};
 use antiphon_store::{Store, StoreError};
 
+use crate::credentials::{self, Turn};
 use crate::{Metrics, NodeOrg, NodeSettings, OrgParts, SystemClock};
 
 /// How far ahead of the last one positions are leased: after a crash they go on from there.
@@ -39,15 +40,17 @@ pub struct Node {
     orgs: HashMap<OrgId, Arc<NodeOrg>, foldhash::fast::RandomState>,
     clock: SystemClock,
     closing: AtomicBool,
+    pub(crate) credentials_turn: Turn,
 }
 
 impl Node {
-    /// Puts a node together. Reads from the store where each org's positions go on.
+    /// Puts a node together. Reads from the store where each org's positions go on, and the credentials that were added to orgs.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn new(parts: NodeParts, clock: SystemClock) -> Result<Arc<Node>, StoreError> {
         let NodeParts { settings, access, store, orgs: parts, inboxes, on_earlier } = parts;
+        credentials::load(&access, &*store)?;
         let hub = Hub::new(settings.hub.clone(), inboxes, on_earlier);
         let mut orgs: HashMap<_, _, foldhash::fast::RandomState> = HashMap::default();
         for OrgParts { id, rules } in parts {
@@ -66,6 +69,7 @@ impl Node {
             orgs,
             clock,
             closing: AtomicBool::new(false),
+            credentials_turn: Turn::default(),
         };
         node.lease_positions();
         Ok(Arc::new(node))

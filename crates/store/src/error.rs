@@ -44,8 +44,8 @@ pub enum StoreError {
     /// The channel already has a publication at this position. Nothing was written.
     #[error("position {0} of the channel is taken")]
     PositionTaken(Position),
-    /// This one entry cannot be stored, whatever the state of the disk. Nothing was written.
-    #[error("the publication cannot be stored: {0}")]
+    /// This one entry or credential cannot be stored, whatever the state of the disk. Nothing was written.
+    #[error("this cannot be stored: {0}")]
     Unstorable(Arc<str>),
     /// The store misbehaved in a way that is its own fault.
     #[error("the store failed: {0}")]

@@ -3,7 +3,8 @@
 //! A publication that is to be stored comes here with its position already given, and goes on to subscribers
 //! when its [`Completion`] says that its group is committed. Whoever comes back for what he missed reads it
 //! here, from where the channel's ring in the hub no longer reaches. Beside publications there are records: small things
-//! with a key and an end, that a dialect needs again after a restart.
+//! with a key and an end, that a dialect needs again after a restart; and credentials and secrets, which stay until they
+//! are removed. What a credential says is the business of those above.
 //!
 //! Both backends stand on one writer: a bounded queue and one thread that commits what is queued in groups,
 //! calls the completions in order, and between groups removes what is kept no longer. What this crate does not
@@ -17,6 +18,7 @@ mod settings;
 mod sqlite;
 mod stats;
 mod store;
+mod vault;
 mod writer;
 
 pub use error::StoreError;
@@ -24,4 +26,6 @@ pub use memory::MemoryStore;
 pub use settings::{Durability, StoreSettings};
 pub use sqlite::{DATABASE_FILE, LOCK_FILE, SqliteStore};
 pub use stats::StoreStats;
-pub use store::{Clock, Committed, Completion, Entry, Page, Query, Range, Store, system_clock};
+pub use store::{
+    Clock, Committed, Completion, Done, Entry, Page, Query, Range, Store, StoredCredential, system_clock,
+};

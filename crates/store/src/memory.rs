@@ -4,6 +4,7 @@ mod channel;
 mod keys;
 mod records;
 mod state;
+mod vault;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +19,11 @@ use self::state::State;
 use crate::queue::{Notes, Queue};
 use crate::records::{Record, RecordKey};
 use crate::stats::Counters;
+use crate::vault::VaultChange;
 use crate::writer::{Backend, Outcomes, Progress, Writer};
 use crate::{
-    Clock, Completion, Entry, Page, Query, Store, StoreError, StoreSettings, StoreStats, system_clock,
+    Clock, Completion, Done, Entry, Page, Query, Store, StoreError, StoreSettings, StoreStats,
+    StoredCredential, system_clock,
 };
 
 /// Keeps publications in memory, as many as `memory_entries_max`. Dropping it closes it, and all is gone.
@@ -99,6 +102,22 @@ impl Store for MemoryStore {
         self.writer.queue.change(RecordKey::new(org, key), None);
     }
 
+    fn credentials(&self) -> Result<Vec<StoredCredential>, StoreError> {
+        Ok(self.state.read().vault()?.credentials())
+    }
+
+    fn put_credential(&self, credential: StoredCredential, done: Done) {
+        self.writer.queue.put_credential(credential, done);
+    }
+
+    fn remove_credential(&self, org: &OrgId, kind: &str, name: &str, done: Done) {
+        self.writer.queue.remove_credential(org, kind, name, done);
+    }
+
+    fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
+        self.writer.queue.secret(name, || Ok(self.state.read().vault()?.secret(name)))
+    }
+
     fn queue_len(&self) -> usize {
         self.writer.queue.len()
     }
@@ -128,6 +147,11 @@ impl Backend for MemoryBackend {
         let (outcomes, removed) = state.commit(entries, notes);
         Counters::add(&self.counters.removed, removed);
         Ok(outcomes)
+    }
+
+    fn keep(&mut self, changes: &[VaultChange]) -> Result<(), StoreError> {
+        self.state.write().keep(changes);
+        Ok(())
     }
 
     fn begin_pass(&mut self) {

@@ -1,4 +1,5 @@
-//! What waits for the writer: entries in order, leases, records, and those who wait for a point in that order.
+//! What waits for the writer: entries in order, changes of the vault in theirs, leases, records, and those who wait for a
+//! point in that order.
 
 use std::collections::HashMap;
 use std::mem;
@@ -11,6 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::records::{Changes, Record, RecordChange, RecordKey};
 use crate::stats::Counters;
+use crate::store::Done;
+use crate::vault::VaultChange;
 use crate::{Completion, Entry, StoreError, StoreSettings};
 
 pub(crate) type Answer = oneshot::Sender<Result<(), StoreError>>;
@@ -33,7 +36,7 @@ pub(crate) struct Queue {
 struct State {
     work: Work,
     records: Changes,
-    /// Queued or being committed.
+    /// Entries and changes of the vault, queued or being committed.
     pending_entries: usize,
     pending_bytes: usize,
     fresh: Fresh,
@@ -47,6 +50,7 @@ pub(crate) struct Work {
     pub(crate) entries: Vec<Entry>,
     /// One for each entry.
     pub(crate) completions: Vec<Completion>,
+    pub(crate) vault: Vec<(VaultChange, Done)>,
     /// Each with how many of the entries were queued before it.
     pub(crate) barriers: Vec<(usize, Barrier)>,
     pub(crate) notes: Notes,
@@ -65,7 +69,7 @@ impl Notes {
     }
 }
 
-/// Whether there are leases or records that no group has tried to commit yet.
+/// Whether there are leases, records or changes of the vault that nobody has tried to commit yet.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Fresh {
     Yes,
@@ -117,29 +121,53 @@ impl Queue {
     pub(crate) fn append(&self, entry: Entry, done: Completion) {
         let refused = {
             let mut state = self.state.lock();
-            let bytes = entry.memory_bytes();
-            if state.closed {
-                StoreError::Closed
-            } else if state.pending_entries >= self.entries_max
-                // A lone entry is let through, or one larger than the limit could never be stored.
-                || (state.pending_entries > 0 && state.pending_bytes.saturating_add(bytes) > self.bytes_max)
-            {
-                Counters::add(&self.counters.overloaded, 1);
-                StoreError::Overloaded
-            } else {
-                state.pending_entries += 1;
-                state.pending_bytes += bytes;
-                state.work.entries.push(entry);
-                state.work.completions.push(done);
-                Counters::add(&self.counters.queued, 1);
-                let full = state.work.entries.len() >= self.group_entries_max;
-                if state.parked == Parked::Idle || (full && state.parked == Parked::Gathering) {
-                    self.unpark(&mut state);
+            match self.make_room(&mut state, entry.memory_bytes()) {
+                Err(refused) => refused,
+                Ok(()) => {
+                    state.work.entries.push(entry);
+                    state.work.completions.push(done);
+                    Counters::add(&self.counters.queued, 1);
+                    let full = state.work.entries.len() >= self.group_entries_max;
+                    if state.parked == Parked::Idle || (full && state.parked == Parked::Gathering) {
+                        self.unpark(&mut state);
+                    }
+                    return;
                 }
-                return;
             }
         };
         done(Err(refused));
+    }
+
+    pub(crate) fn change_vault(&self, change: VaultChange, done: Done) {
+        let refused = {
+            let mut state = self.state.lock();
+            match self.make_room(&mut state, change.memory_bytes()) {
+                Err(refused) => refused,
+                Ok(()) => {
+                    state.work.vault.push((change, done));
+                    self.freshen(&mut state);
+                    return;
+                }
+            }
+        };
+        done(Err(refused));
+    }
+
+    /// Counts one more that waits, if there may be one.
+    fn make_room(&self, state: &mut State, bytes: usize) -> Result<(), StoreError> {
+        if state.closed {
+            return Err(StoreError::Closed);
+        }
+        if state.pending_entries >= self.entries_max
+            // A lone entry is let through, or one larger than the limit could never be stored.
+            || (state.pending_entries > 0 && state.pending_bytes.saturating_add(bytes) > self.bytes_max)
+        {
+            Counters::add(&self.counters.overloaded, 1);
+            return Err(StoreError::Overloaded);
+        }
+        state.pending_entries += 1;
+        state.pending_bytes += bytes;
+        Ok(())
     }
 
     pub(crate) fn lease(&self, org: &OrgId, upto: Position) {
@@ -198,6 +226,10 @@ impl Queue {
         self.unpark(&mut state);
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.state.lock().pending_entries
     }
@@ -213,6 +245,7 @@ impl Queue {
     /// without work it returns at `tick_at`. `into` has to be empty; its allocations are used for what comes next.
     pub(crate) fn take(&self, not_before: Instant, tick_at: Instant, into: &mut Work) -> Taken {
         debug_assert!(into.entries.is_empty() && into.barriers.is_empty() && into.notes.is_empty());
+        debug_assert!(into.vault.is_empty());
         let mut state = self.state.lock();
         loop {
             let now = Instant::now();
@@ -232,6 +265,7 @@ impl Queue {
             state.parked = Parked::No;
         }
         let any = !state.work.entries.is_empty()
+            || !state.work.vault.is_empty()
             || !state.work.barriers.is_empty()
             || !state.work.notes.leases.is_empty()
             || !state.records.is_empty();
@@ -247,7 +281,7 @@ impl Queue {
         }
     }
 
-    /// Makes room for as many entries: they have their completions.
+    /// Makes room for as many entries or changes of the vault: they have their completions.
     pub(crate) fn completed(&self, entries: usize, bytes: usize) {
         let mut state = self.state.lock();
         state.pending_entries -= entries;

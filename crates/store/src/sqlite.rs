@@ -16,6 +16,7 @@ mod reader;
 mod records;
 mod retention;
 mod row;
+mod vault;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use antiphon_model::{OrgId, Position, Timestamp};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use rusqlite::Connection;
 
 use self::backend::SqliteBackend;
 use self::checkpoint::Checkpoints;
@@ -33,7 +35,8 @@ use crate::queue::Queue;
 use crate::records::{Record, RecordKey};
 use crate::writer::Writer;
 use crate::{
-    Clock, Completion, Entry, Page, Query, Store, StoreError, StoreSettings, StoreStats, system_clock,
+    Clock, Completion, Done, Entry, Page, Query, Store, StoreError, StoreSettings, StoreStats,
+    StoredCredential, system_clock,
 };
 
 /// Keeps publications in a SQLite database. Dropping it closes it.
@@ -76,6 +79,16 @@ impl SqliteStore {
             SqliteBackend::new(connection, checkpoints, counters, settings, clock.clone(), run, lock);
         let writer = Writer::spawn(settings, queue, backend)?;
         Ok(SqliteStore { readers, writer, path, settings: settings.clone(), clock })
+    }
+}
+
+impl SqliteStore {
+    /// A connection of its own for what is read at the start of the process.
+    fn reading(&self) -> Result<Connection, StoreError> {
+        if self.writer.queue.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        database::open_for_reading(&self.path, &self.settings)
     }
 }
 
@@ -122,6 +135,22 @@ impl Store for SqliteStore {
 
     fn remove_record(&self, org: &OrgId, key: &str) {
         self.writer.queue.change(RecordKey::new(org, key), None);
+    }
+
+    fn credentials(&self) -> Result<Vec<StoredCredential>, StoreError> {
+        vault::credentials(&self.reading()?)
+    }
+
+    fn put_credential(&self, credential: StoredCredential, done: Done) {
+        self.writer.queue.put_credential(credential, done);
+    }
+
+    fn remove_credential(&self, org: &OrgId, kind: &str, name: &str, done: Done) {
+        self.writer.queue.remove_credential(org, kind, name, done);
+    }
+
+    fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
+        self.writer.queue.secret(name, || vault::secret(&self.reading()?, name))
     }
 
     fn queue_len(&self) -> usize {

@@ -67,7 +67,31 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a record, as [`Store::put_record`] puts one. Nothing happens if there is none.
     fn remove_record(&self, org: &OrgId, key: &str);
 
-    /// How many entries wait for their completion.
+    /// All credentials of all orgs, by org, kind and name; also those of orgs that are none of this server's. Sees every change whose
+    /// `done` was called before. Blocks; meant for the start of the process.
+    ///
+    /// # Errors
+    /// The store is closed, or the disk fails.
+    fn credentials(&self) -> Result<Vec<StoredCredential>, StoreError>;
+
+    /// Keeps a credential until it is removed; the one of the same org, kind and name is replaced.
+    ///
+    /// `done` is called exactly once, as [`Store::append`] calls its completion; when it says `Ok`, the change survives what `durability`
+    /// says. Changes of credentials are committed in the order queued, apart from entries, and take their room in the queue. A
+    /// credential has 1 MiB at most, with its names.
+    fn put_credential(&self, credential: StoredCredential, done: Done);
+
+    /// Removes a credential, as [`Store::put_credential`] puts one. Nothing happens, and well, if there is none.
+    fn remove_credential(&self, org: &OrgId, kind: &str, name: &str, done: Done);
+
+    /// A random secret of the server's own: made and kept at the first call for this name, the same at every later one. Blocks, so
+    /// never to be called by a completion; meant for the start of the process.
+    ///
+    /// # Errors
+    /// The store is closed, its queue is full, the disk fails, or the operating system has no randomness.
+    fn secret(&self, name: &str) -> Result<[u8; 32], StoreError>;
+
+    /// How many entries and changes of credentials wait for their completion.
     fn queue_len(&self) -> usize;
 
     /// What the store has done so far.
@@ -83,6 +107,9 @@ pub trait Store: Send + Sync + 'static {
 
 /// What is called when it is known what became of an entry.
 pub type Completion = Box<dyn FnOnce(Result<Committed, StoreError>) + Send>;
+
+/// What is called when it is known what became of a change of credentials.
+pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// The wall clock by which a store's retention goes.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -128,6 +155,19 @@ impl Entry {
     pub(crate) fn memory_bytes(&self) -> usize {
         self.publication.memory_bytes() + self.idempotency_key.as_ref().map_or(0, |key| key.len())
     }
+}
+
+/// A credential as the store keeps it. Its `Debug` does not show the value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredCredential {
+    /// Whose it is.
+    pub org: OrgId,
+    /// What sort of credential.
+    pub kind: Box<str>,
+    /// Its name, unique in its org among those of its kind.
+    pub name: Box<str>,
+    /// What is to be known of it, with what proves it. The store does not look into it.
+    pub value: Bytes,
 }
 
 /// A channel among those of all orgs.

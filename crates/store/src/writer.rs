@@ -12,6 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::queue::{Answer, Barrier, Notes, Queue, Taken, Work};
 use crate::stats::Counters;
+use crate::store::Done;
+use crate::vault::VaultChange;
 use crate::{Committed, Completion, Entry, StoreError, StoreSettings};
 
 /// What became of each entry of a group, in order.
@@ -21,6 +23,9 @@ pub(crate) type Outcomes = Vec<Result<Committed, StoreError>>;
 pub(crate) trait Backend: Send + 'static {
     /// Writes a group, all of it that can be written. An error means that nothing was, notes included.
     fn commit(&mut self, entries: &[Entry], notes: &Notes) -> Result<Outcomes, StoreError>;
+
+    /// Makes changes of the vault, all or none.
+    fn keep(&mut self, changes: &[VaultChange]) -> Result<(), StoreError>;
 
     /// Marks all retention as due.
     fn begin_pass(&mut self);
@@ -156,6 +161,7 @@ impl<B: Backend> Driver<B> {
     }
 
     fn work_off(&mut self, work: &mut Work) {
+        self.keep(&mut work.vault);
         let mut completions = work.completions.drain(..);
         let mut barriers = work.barriers.drain(..).peekable();
         let mut sweepers = Vec::new();
@@ -166,7 +172,7 @@ impl<B: Backend> Driver<B> {
                 let notes = std::mem::take(&mut work.notes);
                 let outcomes = self.commit(&work.entries[done..done + entries], notes);
                 for (outcome, completion) in outcomes.into_iter().zip(completions.by_ref()) {
-                    complete(completion, outcome);
+                    complete(|| completion(outcome));
                 }
                 self.queue.completed(entries, bytes);
                 done += entries;
@@ -197,6 +203,25 @@ impl<B: Backend> Driver<B> {
         // A burst should not hold its memory for ever.
         work.entries.shrink_to(4 * self.settings.group_entries_max);
         work.completions.shrink_to(4 * self.settings.group_entries_max);
+    }
+
+    /// Makes changes of the vault before the groups that came with them: there are few, and somebody waits for each.
+    fn keep(&mut self, vault: &mut Vec<(VaultChange, Done)>) {
+        while !vault.is_empty() {
+            let batch = vault.len().min(self.settings.group_entries_max.max(1));
+            let (changes, dones): (Vec<_>, Vec<_>) = vault.drain(..batch).unzip();
+            let result = catch_unwind(AssertUnwindSafe(|| self.backend.keep(&changes)))
+                .unwrap_or_else(|_| Err(StoreError::Internal("changing credentials panicked".into())));
+            if let Err(error) = &result {
+                tracing::error!(%error, changes = batch, "credentials could not be changed");
+            }
+            for done in dones {
+                complete(|| done(result.clone()));
+            }
+            self.queue.completed(batch, changes.iter().map(VaultChange::memory_bytes).sum());
+        }
+        // A burst should not hold its memory for ever.
+        vault.shrink_to(self.settings.group_entries_max);
     }
 
     fn begin_pass(&mut self) {
@@ -277,8 +302,8 @@ fn next_group(entries: &[Entry], settings: &StoreSettings) -> (usize, usize) {
     (count, bytes)
 }
 
-fn complete(completion: Completion, outcome: Result<Committed, StoreError>) {
-    if catch_unwind(AssertUnwindSafe(|| completion(outcome))).is_err() {
+fn complete(completion: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(completion)).is_err() {
         tracing::error!("a completion of the store panicked");
     }
 }

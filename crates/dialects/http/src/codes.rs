@@ -6,14 +6,8 @@ use antiphon_net::{Close, ListenError};
 use antiphon_node::{PresenceFailed, PublishError};
 
 use crate::wire::batch::InvalidBatch;
+use crate::wire::credential::InvalidNewCredential;
 use crate::wire::media::InvalidBody;
-use crate::wire::query::InvalidParameter;
-
-impl From<InvalidParameter> for Problem {
-    fn from(error: InvalidParameter) -> Problem {
-        Problem::new(ProblemKind::InvalidParameter, error.to_string()).with_parameter(error.name)
-    }
-}
 
 impl From<InvalidBody> for Problem {
     fn from(error: InvalidBody) -> Problem {
@@ -28,6 +22,18 @@ impl From<InvalidBody> for Problem {
 impl From<InvalidBatch> for Problem {
     fn from(error: InvalidBatch) -> Problem {
         Problem::new(ProblemKind::InvalidBody, error.to_string())
+    }
+}
+
+impl From<InvalidNewCredential> for Problem {
+    fn from(error: InvalidNewCredential) -> Problem {
+        match error {
+            InvalidNewCredential::Credential(error) => error.into(),
+            InvalidNewCredential::NoRandomness => Problem::new(ProblemKind::Overloaded, error.to_string()),
+            InvalidNewCredential::NoObject
+            | InvalidNewCredential::Json(_)
+            | InvalidNewCredential::NoPassword => Problem::new(ProblemKind::InvalidBody, error.to_string()),
+        }
     }
 }
 
@@ -80,6 +86,7 @@ fn close(code: u16, reason: String) -> Close {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::query::InvalidParameter;
     use std::time::Duration;
 
     use antiphon_access::{Permission, Refused, Why};

@@ -1,16 +1,13 @@
 //! Which web pages may speak to the server, and the headers that tell their browsers so (WHATWG Fetch, 3.3).
 
-use antiphon_access::{Access, Caller, OriginPolicy, OriginRefused};
-use antiphon_net::Peer;
+use antiphon_net::request::vary;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW,
 };
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::body::AnswerBody;
-use crate::headers::{host, origin, transport, vary};
 
 /// Headers a page may send.
 const REQUEST_HEADERS: &str =
@@ -21,42 +18,6 @@ const RESPONSE_HEADERS: &str = "ETag, Retry-After";
 
 /// How long a browser may remember a preflight, in seconds: the longest that Chromium does.
 const MAX_AGE: &str = "7200";
-
-/// Checks a request's origin before it is known which org it is for: the settings or some org have to allow it.
-///
-/// # Errors
-/// None does.
-pub(crate) fn check_any(
-    settings: &OriginPolicy,
-    access: &Access,
-    request: &Parts,
-    peer: &Peer,
-) -> Result<(), OriginRefused> {
-    let (origin, host, transport) = (origin(request), host(request), transport(peer));
-    settings.check(origin, host, transport).or_else(|_| access.check_preflight(origin, host, transport))
-}
-
-/// Checks a request's origin against the settings and the caller's own org.
-///
-/// # Errors
-/// Neither allows it.
-pub(crate) fn check(
-    settings: &OriginPolicy,
-    access: &Access,
-    caller: &Caller,
-    request: &Parts,
-    peer: &Peer,
-) -> Result<(), OriginRefused> {
-    let (origin, host, transport) = (origin(request), host(request), transport(peer));
-    let refused = match settings.check(origin, host, transport) {
-        Ok(()) => return Ok(()),
-        Err(refused) => refused,
-    };
-    match access.org(&caller.org) {
-        Some(org) => org.origins.check(origin, host, transport),
-        None => Err(refused),
-    }
-}
 
 /// The answer to `OPTIONS`, a browser's preflight included.
 pub(crate) fn options(allow: &'static str) -> Response<AnswerBody> {

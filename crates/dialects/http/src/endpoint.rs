@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use antiphon_access::{Caller, HostPolicy, OriginPolicy};
 use antiphon_net::content_encoding::{self, ContentEncoding, compress};
+use antiphon_net::request::{
+    RequestBody, Rest, authenticate, check_any_origin, check_host, check_origin, only_one_host,
+};
 use antiphon_net::{Endpoint, Peer, Upgrade, Worker};
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, ORIGIN,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, ORIGIN,
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version};
@@ -17,14 +20,12 @@ use hyper::body::Incoming;
 
 use crate::assets::{Asset, Assets};
 use crate::body::AnswerBody;
-use crate::credentials::authenticate;
-use crate::headers::{cache_control, host, list, none_match_has, text, vary};
-use crate::request_body::{RequestBody, Rest};
-use crate::routes::{Answer, Request, batch, broadcast, listen, presence, publish};
+use crate::headers::{cache_control, list, none_match_has, text, vary};
+use crate::routes::{Answer, Request, batch, broadcast, credentials, listen, presence, publish};
 use crate::settings::InvalidHttpSettings;
 use crate::wire::listen::Channels;
 use crate::wire::path::{self, Resource};
-use crate::wire::query::{InvalidParameter, Query};
+use crate::wire::query::Query;
 use crate::{HttpSettings, assets, cors, openapi};
 use antiphon_net::problem::{Problem, ProblemKind};
 
@@ -74,14 +75,12 @@ impl HttpDialect {
     /// # Errors
     /// The server does not answer to that name, or no org allows that page.
     pub(crate) fn screen(&self, request: &Parts, peer: &Peer, worker: &Worker) -> Result<(), Problem> {
-        if request.headers.get_all(HOST).iter().count() > 1 {
-            // RFC 9112, 3.2: two names could be read as one or the other.
-            return Err(InvalidParameter::new("Host", "is given twice").into());
+        if request.uri.path().starts_with("/health/") {
+            only_one_host(request)?;
+        } else {
+            check_host(&self.hosts, request)?;
         }
-        if !request.uri.path().starts_with("/health/") {
-            self.hosts.check(host(request))?;
-        }
-        Ok(cors::check_any(&self.origins, worker.node().access(), request, peer)?)
+        Ok(check_any_origin(&self.origins, worker.node().access(), request, peer)?)
     }
 
     /// Finds out who asks, and whether from a page that his org allows.
@@ -97,7 +96,7 @@ impl HttpDialect {
     ) -> Result<Arc<Caller>, Problem> {
         let access = worker.node().access();
         let caller = authenticate(access, &request.headers, query, worker.now().wall)?;
-        cors::check(&self.origins, access, &caller, request, peer)?;
+        check_origin(&self.origins, access, &caller, request, peer)?;
         Ok(caller)
     }
 
@@ -133,6 +132,9 @@ impl HttpDialect {
             (Resource::Presence(name), "PUT") => presence::join(request, name, body).await,
             (Resource::Presence(name), "DELETE") => presence::leave(&request, name),
             (Resource::Presence(name), _) => presence::members(&request, name),
+            (Resource::Credentials, "POST") => credentials::add(request, body).await,
+            (Resource::Credentials, _) => credentials::list(request).await,
+            (Resource::Credential(kind, name), _) => credentials::revoke(request, kind, name).await,
             (Resource::OpenApi | Resource::Other, _) => Err(not_found()),
         }
     }
@@ -262,10 +264,11 @@ const ENCODINGS: &[ContentEncoding] =
 /// The methods of a resource, as the `Allow` header is written. None: not of the protocol.
 pub(crate) fn allowed(resource: &Resource<'_>) -> Option<&'static str> {
     match resource {
-        Resource::Channel(_) => Some("GET, HEAD, POST, OPTIONS"),
+        Resource::Channel(_) | Resource::Credentials => Some("GET, HEAD, POST, OPTIONS"),
         Resource::Presence(_) => Some("GET, HEAD, PUT, DELETE, OPTIONS"),
         Resource::Events | Resource::OpenApi => Some("GET, HEAD, OPTIONS"),
         Resource::Publications | Resource::Broadcasts(_) | Resource::Replies(..) => Some("POST, OPTIONS"),
+        Resource::Credential(..) => Some("DELETE, OPTIONS"),
         Resource::Other => None,
     }
 }

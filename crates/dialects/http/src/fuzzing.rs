@@ -1,9 +1,10 @@
 //! What the fuzz targets call, and what the corpus is replayed with. Not for other use.
 
-use antiphon_access::LimitSettings;
+use antiphon_access::{CredentialKind, LimitSettings};
 use antiphon_net::content_encoding::{self, ContentEncoding};
 
 pub use crate::v1::fuzzing::envelope;
+use crate::wire::credential::NewCredential;
 use crate::wire::listen::{Channels, Listen};
 use crate::wire::publish::{Publish, PublishHeaders};
 use crate::wire::query::Query;
@@ -41,6 +42,17 @@ pub fn batch(data: &[u8]) {
     }
 }
 
+/// The body of a credential that is added. Passwords are not hashed, which would leave little time for anything else.
+pub fn credential(data: &[u8]) {
+    if let Ok(new) = NewCredential::parse(data)
+        && new.kind != CredentialKind::User
+        && let Ok(made) = new.make()
+    {
+        let shown = format!("{made:?}");
+        assert!(made.made_up.is_none_or(|secret| !shown.contains(secret.expose())));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -60,5 +72,6 @@ mod tests {
     fn the_corpora_are_survived() {
         assert!(replay("query", super::query) > 0);
         assert!(replay("batch", super::batch) > 0);
+        assert!(replay("credential", super::credential) > 0);
     }
 }

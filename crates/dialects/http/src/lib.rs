@@ -9,7 +9,6 @@ mod assets;
 mod body;
 mod codes;
 mod cors;
-mod credentials;
 mod endpoint;
 mod formats;
 #[doc(hidden)]
@@ -17,7 +16,6 @@ pub mod fuzzing;
 mod headers;
 mod openapi;
 mod raw;
-mod request_body;
 mod routes;
 mod settings;
 #[cfg(test)]

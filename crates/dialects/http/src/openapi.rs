@@ -85,7 +85,8 @@ mod tests {
         let document = parsed();
         let mut names = std::collections::HashSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
-            let example = path.replace("{channel}", "a").replace("{position}", "1");
+            let example =
+                path.replace("{channel}", "a").replace("{position}", "1").replace("{kind}/{name}", "user/a");
             let resource = crate::wire::path::parse(&example).unwrap();
             let allowed = crate::endpoint::allowed(&resource).unwrap();
             for (method, operation) in item.as_object().unwrap() {

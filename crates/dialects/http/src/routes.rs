@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod broadcast;
+pub(crate) mod credentials;
 pub(crate) mod listen;
 pub(crate) mod long_poll;
 pub(crate) mod page;

@@ -2,7 +2,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod batch;
-pub(crate) mod duration;
+pub(crate) mod credential;
 pub(crate) mod json;
 pub(crate) mod listen;
 pub(crate) mod media;
@@ -10,5 +10,6 @@ pub(crate) mod message;
 pub(crate) mod ndjson;
 pub(crate) mod path;
 pub(crate) mod publish;
-pub(crate) mod query;
 pub(crate) mod sse;
+
+pub(crate) use antiphon_net::request::{duration, query};

@@ -2,16 +2,27 @@
 
 use std::time::Duration;
 
-use antiphon_access::{AuthError, HostRefused, OriginRefused, Refused};
+use antiphon_access::{
+    AuthError, CredentialError, HostRefused, InvalidCredential, OriginRefused, Permission, Refused,
+};
 use antiphon_hub::{PresenceError, ReplyError};
 use antiphon_model::IdentityKind;
-use antiphon_node::{PresenceFailed, PublishError, ReadError, ReplyFailed, StoreError, TooManySessions};
+use antiphon_node::{
+    CredentialsFailed, PresenceFailed, PublishError, ReadError, ReplyFailed, StoreError, TooManySessions,
+};
 
 use super::{Problem, ProblemKind};
 use crate::ListenError;
+use crate::request::query::InvalidParameter;
 
 /// What stands in the way is likely to be gone after so long.
 const SOON: Duration = Duration::from_secs(1);
+
+impl From<InvalidParameter> for Problem {
+    fn from(error: InvalidParameter) -> Problem {
+        Problem::new(ProblemKind::InvalidParameter, error.to_string()).with_parameter(error.name)
+    }
+}
 
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Problem {
@@ -21,6 +32,8 @@ impl From<AuthError> for Problem {
                 Problem::new(ProblemKind::InvalidParameter, detail).with_parameter("identity")
             }
             AuthError::NoRandomness => Problem::new(ProblemKind::Overloaded, detail).with_retry_after(SOON),
+            // It has shown who it is. With 401 it would be back with the next token at once.
+            AuthError::Pairing => Problem::new(ProblemKind::NotPermitted, detail),
             _ => Problem::new(ProblemKind::Unauthorized, detail),
         }
     }
@@ -131,6 +144,35 @@ impl From<PresenceFailed> for Problem {
                 Problem::new(ProblemKind::Overloaded, detail).with_retry_after(SOON)
             }
             PresenceFailed::StateTooLarge { .. } => Problem::new(ProblemKind::TooLarge, detail),
+        }
+    }
+}
+
+impl From<CredentialsFailed> for Problem {
+    fn from(error: CredentialsFailed) -> Problem {
+        let detail = error.to_string();
+        match error {
+            CredentialsFailed::NotAdmin => {
+                Problem::new(ProblemKind::NotPermitted, detail).with_permission(Permission::Admin)
+            }
+            CredentialsFailed::Credential(CredentialError::NotFound | CredentialError::UnknownOrg) => {
+                Problem::new(ProblemKind::NotFound, detail)
+            }
+            CredentialsFailed::Credential(_) => Problem::new(ProblemKind::Conflict, detail),
+            CredentialsFailed::NotKept(error) => store_failed(&error, detail),
+            CredentialsFailed::Closing => Problem::new(ProblemKind::Closing, detail).with_retry_after(SOON),
+        }
+    }
+}
+
+impl From<InvalidCredential> for Problem {
+    fn from(error: InvalidCredential) -> Problem {
+        let detail = error.to_string();
+        match error {
+            InvalidCredential::NoRandomness => {
+                Problem::new(ProblemKind::Overloaded, detail).with_retry_after(SOON)
+            }
+            _ => Problem::new(ProblemKind::InvalidBody, detail),
         }
     }
 }

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use antiphon_model::{OrgId, Position, Timestamp};
-use antiphon_store::{Committed, Completion, Entry, Page, Query, Store, StoreError, StoreStats};
+use antiphon_store::{
+    Committed, Completion, Done, Entry, Page, Query, Store, StoreError, StoreStats, StoredCredential,
+};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,6 +15,8 @@ pub(crate) struct FakeStore {
     /// What is said at once, on the caller's thread; else entries wait.
     pub(crate) answer: Mutex<Option<Result<Committed, StoreError>>>,
     pub(crate) waiting: Mutex<Vec<(Entry, Completion)>>,
+    /// Changes of credentials that wait for their answer.
+    pub(crate) changes: Mutex<Vec<Done>>,
 }
 
 impl FakeStore {
@@ -63,6 +67,22 @@ impl Store for FakeStore {
     }
 
     fn remove_record(&self, _: &OrgId, _: &str) {}
+
+    fn credentials(&self) -> Result<Vec<StoredCredential>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn put_credential(&self, _: StoredCredential, done: Done) {
+        self.changes.lock().push(done);
+    }
+
+    fn remove_credential(&self, _: &OrgId, _: &str, _: &str, done: Done) {
+        self.changes.lock().push(done);
+    }
+
+    fn secret(&self, _: &str) -> Result<[u8; 32], StoreError> {
+        Ok([7; 32])
+    }
 
     fn queue_len(&self) -> usize {
         self.waiting.lock().len()

@@ -6,9 +6,11 @@ use antiphon_model::{OrgId, Position, Timestamp};
 use super::channel::{Channel, Stored};
 use super::keys::{Keys, Scope};
 use super::records::Records;
+use super::vault::Vault;
 use crate::queue::Notes;
 use crate::records::{Record, RecordKey};
 use crate::store::ChannelKey;
+use crate::vault::VaultChange;
 use crate::writer::{Outcomes, Progress};
 use crate::{Committed, Entry, Page, Query, StoreError, StoreSettings};
 
@@ -25,6 +27,7 @@ pub(super) struct State {
     expiries: BTreeMap<(Timestamp, u64), (ChannelKey, Position)>,
     keys: Keys,
     records: Records,
+    vault: Vault,
     next_arrival: u64,
     settings: StoreSettings,
     closed: bool,
@@ -46,6 +49,7 @@ impl State {
             expiries: BTreeMap::new(),
             keys: Keys::default(),
             records: Records::default(),
+            vault: Vault::default(),
             next_arrival: 0,
             settings: settings.clone(),
             closed: false,
@@ -73,6 +77,18 @@ impl State {
 
     pub(super) fn record(&self, key: &RecordKey) -> Option<Record> {
         self.records.find(key)
+    }
+
+    /// The credentials and secrets.
+    ///
+    /// # Errors
+    /// The store is closed.
+    pub(super) fn vault(&self) -> Result<&Vault, StoreError> {
+        if self.closed { Err(StoreError::Closed) } else { Ok(&self.vault) }
+    }
+
+    pub(super) fn keep(&mut self, changes: &[VaultChange]) {
+        self.vault.apply(changes);
     }
 
     fn forgotten_to(&self, org: &OrgId) -> Position {

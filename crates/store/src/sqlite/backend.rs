@@ -14,8 +14,10 @@ use super::history::Histories;
 use super::records::Records;
 use super::retention::{Retention, Step};
 use super::row::clamp;
+use super::vault;
 use crate::queue::Notes;
 use crate::stats::Counters;
+use crate::vault::VaultChange;
 use crate::writer::{Backend, Outcomes, Progress};
 use crate::{Clock, Entry, StoreError, StoreSettings};
 
@@ -68,6 +70,12 @@ impl SqliteBackend {
         Ok(outcomes)
     }
 
+    fn change_vault(&mut self, changes: &[VaultChange]) -> rusqlite::Result<()> {
+        let transaction = begin(&self.connection)?;
+        vault::apply(&self.connection, &mut self.channels, changes)?;
+        transaction.commit()
+    }
+
     fn remove(&mut self, deadline: Instant) -> rusqlite::Result<Progress> {
         let transaction = begin(&self.connection)?;
         let now = (self.clock)();
@@ -116,6 +124,16 @@ impl Backend for SqliteBackend {
             Err(_) => {}
         }
         outcomes
+    }
+
+    fn keep(&mut self, changes: &[VaultChange]) -> Result<(), StoreError> {
+        let kept = self.change_vault(changes).map_err(|error| self.forget(error));
+        match &kept {
+            Ok(()) => self.checkpoints.after_commit(&self.connection),
+            Err(StoreError::DiskFull) => self.checkpoints.when_full(&self.connection),
+            Err(_) => {}
+        }
+        kept
     }
 
     fn begin_pass(&mut self) {

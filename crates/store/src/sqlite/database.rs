@@ -15,8 +15,11 @@ pub const DATABASE_FILE: &str = "antiphon.db";
 pub const LOCK_FILE: &str = "antiphon.lock";
 
 /// Number `n` brings a database of `user_version` `n` to `n + 1`. Never changed once released, only added to.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/001_initial.sql"), include_str!("migrations/002_arguments_and_records.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/001_initial.sql"),
+    include_str!("migrations/002_arguments_and_records.sql"),
+    include_str!("migrations/003_credentials.sql"),
+];
 
 /// Marks a SQLite file as ours: "Anti" in ASCII.
 const APPLICATION_ID: i64 = 0x416e_7469;
@@ -42,10 +45,46 @@ pub(super) fn lock(directory: &Path) -> Result<File, StoreError> {
 
 /// Opens the database for writing, creating and migrating it if need be.
 pub(super) fn open_for_writing(path: &Path, settings: &StoreSettings) -> Result<Connection, StoreError> {
+    keep_from_others(path)?;
     let mut connection = Connection::open(path).map_err(sqlite_error)?;
     prepare(&mut connection, settings).map_err(sqlite_error)?;
     migrate(&mut connection)?;
     Ok(connection)
+}
+
+/// Has the database and what SQLite puts beside it readable for its owner only, because credentials are in it; a group that an operator
+/// let in stays.
+#[cfg(unix)]
+fn keep_from_others(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+    let mut options = OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        // SQLite takes an empty file for a new database, and gives the files beside it the mode of this one.
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(io_error(path, &error)),
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        let Ok(metadata) = fs::metadata(&file) else {
+            continue;
+        };
+        let mode = metadata.permissions().mode();
+        if mode & 0o007 != 0
+            && let Err(error) = fs::set_permissions(&file, fs::Permissions::from_mode(mode & !0o007))
+        {
+            tracing::warn!(%error, file = %file.display(), "others may read this file, and credentials are in it");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_from_others(_: &Path) -> Result<(), StoreError> {
+    Ok(())
 }
 
 fn prepare(connection: &mut Connection, settings: &StoreSettings) -> rusqlite::Result<()> {
@@ -157,7 +196,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Committed, Entry, Query, Range, SqliteStore, Store};
+    use crate::{Committed, Entry, Query, Range, SqliteStore, Store, StoredCredential};
 
     #[test]
     fn a_new_database_is_brought_to_the_present_schema_once() {
@@ -212,6 +251,41 @@ mod tests {
             (&Payload::Text("old".into()), Position(3))
         );
         assert_eq!(page.publications[1..], [new]);
+        assert_eq!((store.credentials(), store.secret("own").is_ok()), (Ok(vec![]), true));
+    }
+
+    /// As the version before this wrote it.
+    #[test]
+    fn a_database_without_credentials_takes_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DATABASE_FILE);
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(&MIGRATIONS[..2].concat()).unwrap();
+        old.execute_batch(
+            "INSERT INTO orgs (name) VALUES ('one'), ('org'); INSERT INTO records VALUES (2, 'key', x'61', 9)",
+        )
+        .unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 2).unwrap();
+        drop(old);
+
+        let store = SqliteStore::open(directory.path(), &StoreSettings::default()).unwrap();
+        let (done, outcome) = std::sync::mpsc::channel();
+        let credential = StoredCredential {
+            org: OrgId::new("org"),
+            kind: "device".into(),
+            name: "door".into(),
+            value: "secret".into(),
+        };
+        store.put_credential(credential.clone(), Box::new(move |result| done.send(result).unwrap()));
+        assert_eq!(outcome.recv().unwrap(), Ok(()));
+        assert_eq!(store.credentials(), Ok(vec![credential]));
+        drop(store);
+        let version = |connection: Connection| -> rusqlite::Result<(i64, i64)> {
+            let records = connection.query_row("SELECT count(*) FROM records", [], |row| row.get(0))?;
+            Ok((connection.pragma_query_value(None, "user_version", |row| row.get(0))?, records))
+        };
+        assert_eq!(version(Connection::open(&path).unwrap()), Ok((3, 1)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use antiphon_store::{Committed, Entry, Range, SqliteStore, Store, StoreSettings}
 
 use crate::fixture::{Fixture, append, channel, org, plain, read, wait};
 use crate::records::{put, record};
+use crate::vault::{self, credential};
 
 const DIRECTORY: &str = "ANTIPHON_STORE_TEST_DIRECTORY";
 
@@ -62,6 +63,13 @@ fn append_until_killed(directory: &Path) {
             put(&store, "last", &position.to_string(), u64::MAX);
             wait(store.flush()).unwrap();
             let _ = io::stdout().write_all(format!("recorded {position}\n").as_bytes());
+            let device = credential("acme", "device", &position.to_string(), b"secret");
+            let earlier = store.credentials().unwrap();
+            vault::put(&store, device).unwrap();
+            for earlier in earlier {
+                vault::remove(&store, "acme", "device", &earlier.name).unwrap();
+            }
+            let _ = io::stdout().write_all(format!("credential {position}\n").as_bytes());
         }
     }
 }
@@ -72,7 +80,8 @@ fn what_was_acknowledged_survives_a_kill() {
         return append_until_killed(&directory);
     }
     let fixture = Fixture::sqlite();
-    let (mut acknowledged, mut recorded) = (0, 0);
+    let (mut acknowledged, mut recorded, mut device) = (0, 0, 0);
+    let secret = fixture.open().secret("own");
     for lines_before_kill in [1, 5_000, 20_000] {
         let mut child =
             Child::new("crash::what_was_acknowledged_survives_a_kill", fixture.directory()).spawn();
@@ -83,6 +92,9 @@ fn what_was_acknowledged_survives_a_kill() {
             let line = line.unwrap();
             if let Some(position) = line.strip_prefix("recorded ") {
                 recorded = recorded.max(position.parse().unwrap_or(0));
+            }
+            if let Some(position) = line.strip_prefix("credential ") {
+                device = device.max(position.parse().unwrap_or(0));
             }
             if let Some(position) = line.strip_prefix("acknowledged ") {
                 acknowledged = acknowledged.max(position.parse().unwrap_or(0));
@@ -95,7 +107,21 @@ fn what_was_acknowledged_survives_a_kill() {
         child.wait().unwrap();
         assert!(seen >= lines_before_kill);
         check(&fixture, acknowledged, recorded);
+        let store = fixture.open();
+        check_credentials(&store, device);
+        assert_eq!(store.secret("own"), secret);
     }
+}
+
+/// Whatever was put and removed before `device` is so; of the put and the removal after it, either may be.
+fn check_credentials(store: &Arc<dyn Store>, device: u64) {
+    let kept = store.credentials().unwrap();
+    let kept: Vec<u64> = kept.iter().map(|credential| credential.name.parse().unwrap()).collect();
+    assert!(
+        kept.iter().max().copied().unwrap_or(0) >= device,
+        "{device} was acknowledged, there are {kept:?}"
+    );
+    assert!(kept.iter().all(|kept| *kept >= device), "what was removed before {device} is there: {kept:?}");
 }
 
 fn check(fixture: &Fixture, acknowledged: u64, recorded: u64) {

@@ -8,6 +8,7 @@ mod model;
 mod records;
 mod sqlite;
 mod suite;
+mod vault;
 
 /// Makes a test of each function of the suite for each backend.
 macro_rules! on_every_backend {
@@ -55,5 +56,12 @@ on_every_backend!(
         the_records_that_expire_first_give_way,
         records_beyond_the_queue_are_not_kept,
         many_records_go_in_groups,
+    },
+    vault::{
+        credentials_are_kept_replaced_and_removed,
+        changes_of_credentials_are_made_in_order,
+        credentials_beyond_the_queue_or_their_size_are_refused,
+        a_secret_is_made_once,
+        closing_makes_the_changes_that_are_queued,
     },
 );

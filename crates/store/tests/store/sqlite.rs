@@ -14,6 +14,7 @@ use crate::fixture::{
     Fixture, append, append_and_forget, channel, entry, everything, json, org, plain, positions, read, wait,
 };
 use crate::records::{put, record};
+use crate::vault::{self, credential};
 
 fn raw(fixture: &Fixture) -> Connection {
     Connection::open(fixture.directory().join(DATABASE_FILE)).unwrap()
@@ -85,6 +86,50 @@ fn records_are_there_after_reopening() {
 }
 
 #[test]
+fn credentials_and_secrets_are_there_after_reopening() {
+    let fixture = Fixture::sqlite();
+    let store = fixture.open();
+    let secret = store.secret("own").unwrap();
+    for name in ["a", "b", "c"] {
+        vault::put(&store, credential("acme", "device", name, b"1")).unwrap();
+    }
+    vault::put(&store, credential("acme", "device", "a", b"2")).unwrap();
+    vault::remove(&store, "acme", "device", "b").unwrap();
+    drop(store);
+
+    let store = fixture.open();
+    let expected = [credential("acme", "device", "a", b"2"), credential("acme", "device", "c", b"1")];
+    assert_eq!(store.credentials().unwrap(), expected);
+    assert_eq!(store.secret("own"), Ok(secret));
+    drop(store);
+    raw(&fixture).execute_batch("UPDATE secrets SET value = x'00'").unwrap();
+    let secret = fixture.open().secret("own");
+    assert!(matches!(secret, Err(StoreError::Internal(_))), "a short one is not made up for: {secret:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn others_cannot_read_the_database() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let fixture = Fixture::sqlite();
+    let mode = |file: &str| {
+        let path = fixture.directory().join(format!("{DATABASE_FILE}{file}"));
+        fs::metadata(path).map(|found| found.permissions().mode() & 0o777)
+    };
+    let store = fixture.open();
+    vault::put(&store, credential("acme", "device", "a", b"1")).unwrap();
+    assert_eq!(["", "-wal", "-shm"].map(|file| mode(file).unwrap()), [0o600; 3]);
+    drop(store);
+    // One that everybody may read; the operator's group keeps what it has.
+    let set = |mode| fs::set_permissions(fixture.directory().join(DATABASE_FILE), mode);
+    set(fs::Permissions::from_mode(0o664)).unwrap();
+    let store = fixture.open();
+    vault::put(&store, credential("acme", "device", "b", b"1")).unwrap();
+    assert_eq!(["", "-wal", "-shm"].map(|file| mode(file).unwrap()), [0o660; 3]);
+}
+
+#[test]
 fn two_servers_cannot_share_a_directory() {
     let fixture = Fixture::sqlite();
     let first = fixture.open();
@@ -100,8 +145,8 @@ fn a_newer_schema_is_refused_and_left_alone() {
     drop(fixture.open());
     raw(&fixture).pragma_update(None, "user_version", 99).unwrap();
     let opened = fixture.try_open(&StoreSettings::default()).map(drop);
-    assert_eq!(opened, Err(StoreError::NewerSchema { found: 99, known: 2 }));
-    raw(&fixture).pragma_update(None, "user_version", 2).unwrap();
+    assert_eq!(opened, Err(StoreError::NewerSchema { found: 99, known: 3 }));
+    raw(&fixture).pragma_update(None, "user_version", 3).unwrap();
     fixture.open();
 }
 
@@ -174,6 +219,10 @@ fn fills_up_and_recovers(
     };
     assert_eq!(append(store, for_late()), Err(StoreError::DiskFull));
     assert!(stored.len() > 20, "{} were stored", stored.len());
+    // Large enough for no page to have room for it; the row of its org is made and taken back too.
+    let device = credential("another", "device", "door", &[7; 50_000]);
+    assert_eq!(vault::put(store, device.clone()), Err(StoreError::DiskFull));
+    assert_eq!(store.credentials(), Ok(vec![]));
     assert_eq!(positions(&read(store, &room, everything())), stored);
     make_room(fixture, store);
     assert_eq!(append(store, large(refused)), Ok(Committed::Stored), "the key of what failed is not taken");
@@ -181,6 +230,8 @@ fn fills_up_and_recovers(
     assert_eq!(positions(&newest).last(), Some(&refused));
     assert_eq!(append(store, for_late()), Ok(Committed::Stored));
     assert_eq!(positions(&read(store, &late, everything())), [refused + 1]);
+    assert_eq!(vault::put(store, device.clone()), Ok(()));
+    assert_eq!(store.credentials(), Ok(vec![device]));
 }
 
 /// A file system of 3 MiB, for as long as this lives.

@@ -17,6 +17,9 @@ const ANY: [&str; 5] = ["400", "401", "403", "405", "503"];
 /// What is answered before the request is looked at, without a document.
 const HEAD_TOO_LONG: [&str; 2] = ["414", "431"];
 
+/// What credentials are for.
+const NEEDS_ADMIN: &str = "For whoever has `admin` on all channels of the org.";
+
 /// And of one that has a body.
 const BODY: [&str; 3] = ["408", "413", "415"];
 
@@ -29,6 +32,8 @@ pub(super) fn paths(settings: &HttpSettings) -> Paths {
         .path("/v1/channels/{channel}/broadcasts", broadcasts(settings).build())
         .path("/v1/channels/{channel}/broadcasts/{position}/replies", replies().build())
         .path("/v1/channels/{channel}/presence", presence(settings).build())
+        .path("/v1/credentials", credentials().build())
+        .path("/v1/credentials/{kind}/{name}", credential().build())
         .path("/v1/openapi.json", openapi().build())
         .build()
 }
@@ -142,6 +147,36 @@ fn presence(settings: &HttpSettings) -> PathItemBuilder {
         .operation(HttpMethod::Head, head(members("membersHead", "The head of who is on a channel").build()))
         .operation(HttpMethod::Put, join)
         .operation(HttpMethod::Delete, problems(here(leave), &[], &[]))
+}
+
+fn credentials() -> PathItemBuilder {
+    let list = |id: &str, summary: &str| {
+        let list = operation(id, summary)
+            .description(Some(NEEDS_ADMIN))
+            .response("200", answered("All of them, by kind and name.", "Credentials"));
+        with(problems(list, &[], &[]), p::common())
+    };
+    let new = RequestBodyBuilder::new()
+        .required(Some(Required::True))
+        .content("application/json", reference("NewCredential"));
+    let add = operation("addCredential", "Adds what a device, a consumer app or a user logs in with")
+        .description(Some(NEEDS_ADMIN))
+        .request_body(Some(new.build()))
+        .response("201", answered("Clients can log in with it.", "AddedCredential"));
+    let add = with(problems(add, &["409", "507"], &BODY[..2]), [p::replace()]);
+    PathItemBuilder::new()
+        .operation(HttpMethod::Get, list("credentials", "Lists what clients log in with"))
+        .operation(HttpMethod::Head, head(list("credentialsHead", "The head of that list").build()))
+        .operation(HttpMethod::Post, with(add, p::common()))
+}
+
+fn credential() -> PathItemBuilder {
+    let revoke =
+        operation("revokeCredential", "Revokes a credential, and ends the connections that came by it")
+            .description(Some(NEEDS_ADMIN))
+            .response("200", answered("Nobody can log in with it.", "Nothing"));
+    let revoke = with(problems(revoke, &["404", "409", "507"], &[]), p::credential());
+    PathItemBuilder::new().operation(HttpMethod::Delete, with(revoke, p::common()))
 }
 
 fn openapi() -> PathItemBuilder {

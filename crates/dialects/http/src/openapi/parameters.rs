@@ -1,5 +1,6 @@
 //! The parameters of operations, with the constraints that the parsers have.
 
+use antiphon_access::CredentialKind;
 use antiphon_model::CHANNEL_NAME_BYTES_MAX;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
@@ -135,6 +136,21 @@ pub(super) fn presence_ttl(settings: &HttpSettings) -> Parameter {
         settings.presence_ttl_secs_max
     );
     query("ttl", duration_text(), &description)
+}
+
+/// Whether a credential may be replaced.
+pub(super) fn replace() -> Parameter {
+    query("replace", flag(), "True: one of this kind and name gives way, and its connections end.")
+}
+
+/// `{kind}` and `{name}` of a credential in the path.
+pub(super) fn credential() -> Vec<Parameter> {
+    let kinds = CredentialKind::ALL.map(CredentialKind::as_str);
+    let name = text().min_length(Some(1)).max_length(Some(antiphon_access::IDENTITY_BYTES_MAX));
+    vec![
+        in_path("kind", text().enum_values(Some(kinds)), "What sort of client has it."),
+        in_path("name", name.pattern(Some(NO_CONTROLS_OF_UNICODE)), "Its name, percent-encoded."),
+    ]
 }
 
 fn text() -> ObjectBuilder {

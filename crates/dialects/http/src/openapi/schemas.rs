@@ -1,6 +1,8 @@
 //! The shapes of bodies. Only their documentation: they are written and read by `wire`.
 #![allow(dead_code, reason = "the fields are there for the schemas that are derived from them")]
 
+mod credentials;
+
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::schema::{Object, SchemaType, Type};
@@ -11,7 +13,7 @@ use crate::wire::duration;
 
 /// Adds every schema of this module to a document.
 pub(super) fn add_to(components: ComponentsBuilder) -> ComponentsBuilder {
-    components
+    credentials::add_to(components)
         .schema("Problem", Problem::schema())
         .schema("Message", Message::schema())
         .schema("Page", Page::schema())

@@ -5,9 +5,9 @@ use tokio::sync::oneshot;
 
 use super::publish::{check_named, write_receipt};
 use super::{Answer, Request, json};
-use crate::request_body::RequestBody;
 use crate::wire::batch;
 use antiphon_net::problem::Problem;
+use antiphon_net::request::RequestBody;
 
 /// What became of one publication, or what will say so.
 enum Outcome {

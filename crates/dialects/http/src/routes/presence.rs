@@ -4,9 +4,9 @@ use antiphon_hub::Member;
 use http::StatusCode;
 
 use super::{Answer, Request, json};
-use crate::request_body::RequestBody;
 use crate::wire::json::{write_line, write_string};
 use crate::wire::media;
+use antiphon_net::request::RequestBody;
 
 /// How many members an answer has at most.
 pub(crate) const MEMBERS_MAX: usize = 1000;

@@ -6,12 +6,12 @@ use http::header::CONTENT_TYPE;
 
 use super::{Answer, Request, json};
 use crate::headers::{IDEMPOTENCY_KEY, META, text};
-use crate::request_body::RequestBody;
 use crate::wire::media::Media;
 use crate::wire::message::write_digits;
 use crate::wire::publish::{Publish, PublishHeaders};
 use crate::wire::query::InvalidParameter;
 use antiphon_net::problem::Problem;
+use antiphon_net::request::RequestBody;
 
 /// `POST /v1/channels/{channel}`
 pub(crate) async fn publish(request: Request, name: &str, body: &mut RequestBody) -> Answer {

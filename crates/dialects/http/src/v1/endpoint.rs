@@ -1,3 +1,5 @@
+mod authenticate;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,7 +30,8 @@ pub(crate) struct V1 {
 struct Shared {
     session: RefCell<Session>,
     node: Arc<Node>,
-    caller: Arc<Caller>,
+    /// Whose connection it is, by the credential that counts at the moment.
+    caller: RefCell<Arc<Caller>>,
     history_bytes_max: usize,
 }
 
@@ -42,6 +45,7 @@ impl V1 {
         };
         let session = RefCell::new(Session::new(bounds));
         let history_bytes_max = settings.poll_bytes_max;
+        let caller = RefCell::new(caller);
         let shared = Rc::new(Shared { session, node, caller, history_bytes_max });
         V1 { shared, subscriptions: subscriptions(listen) }
     }
@@ -63,11 +67,12 @@ impl WebSocketSession for V1 {
     fn handle_open(&mut self, client: &Client) {
         let shared = &self.shared;
         let subscriptions = std::mem::take(&mut self.subscriptions);
-        let position = shared.node.position(&shared.caller);
+        let caller = shared.caller();
+        let position = shared.node.position(&caller);
         let mut out = Vec::new();
         let command = shared.session.borrow_mut().handle_open(
             client.session(),
-            &shared.caller.identity.id,
+            &caller.identity.id,
             position,
             subscriptions,
             &mut out,
@@ -106,12 +111,16 @@ impl WebSocketSession for V1 {
 impl Drop for Shared {
     fn drop(&mut self) {
         for position in self.session.get_mut().collecting() {
-            self.node.end_replies(&self.caller, position);
+            self.node.end_replies(self.caller.get_mut(), position);
         }
     }
 }
 
 impl Shared {
+    fn caller(&self) -> Arc<Caller> {
+        Arc::clone(&self.caller.borrow())
+    }
+
     /// Does a command and what follows from it.
     fn run(self: &Rc<Self>, command: Option<Command>, client: &Client) {
         let mut next = command;
@@ -134,7 +143,7 @@ impl Shared {
                 send(&out, client);
             }
             Command::Reply { id, channel, to, payload } => {
-                let result = self.node.reply(&self.caller, to, &channel, payload).map_err(Problem::from);
+                let result = self.node.reply(&self.caller(), to, &channel, payload).map_err(Problem::from);
                 let mut out = Vec::new();
                 self.session.borrow().handle_replied(id.as_ref(), result, &mut out);
                 send(&out, client);
@@ -165,20 +174,28 @@ impl Shared {
                 self.ordered(Ok(Done::Unsubscribed), client)
             }
             Ordered::Presence(channel) => {
-                let members = self.node.members(&self.caller, &channel, MEMBERS_MAX);
+                let members = self.node.members(&self.caller(), &channel, MEMBERS_MAX);
                 let done = members
                     .as_ref()
                     .map(|(occupancy, members)| Done::Presence { occupancy: *occupancy, members });
                 self.ordered(done.map_err(|refused| refused.clone().into()), client)
             }
             Ordered::State { channel, state } => {
-                let result = self.node.set_state(&self.caller, &channel, state);
+                let result = self.node.set_state(&self.caller(), &channel, state);
                 let about = |error| Problem::from(error).with_channel(&channel);
                 self.ordered(result.map(|()| Done::StateSet).map_err(about), client)
             }
             Ordered::History { channel, since, limit } => {
                 self.history(channel, since, limit, client);
                 None
+            }
+            Ordered::Authenticate(token) => {
+                let caller = self.authenticate(&token, client);
+                let done = caller.as_ref().map(|caller| Done::Authenticated {
+                    identity: &caller.identity.id,
+                    expires: caller.expires,
+                });
+                self.ordered(done.map_err(Problem::clone), client)
             }
         }
     }
@@ -211,9 +228,10 @@ impl Shared {
 
     /// Refuses before anybody is told of a join that has to be taken back.
     fn may_join(&self, subscriptions: &[Subscription]) -> Result<(), Problem> {
+        let caller = self.caller();
         for subscription in subscriptions {
             if subscription.join != Join::No {
-                self.caller.may(Permission::Presence, &subscription.channel)?;
+                caller.may(Permission::Presence, &subscription.channel)?;
             }
         }
         Ok(())
@@ -254,7 +272,7 @@ impl Shared {
     ) {
         let window = since.map_or(Window::Newest, Window::After);
         let (shared, waiting) = (Rc::downgrade(self), client.clone());
-        let (node, caller) = (Arc::clone(&self.node), Arc::clone(&self.caller));
+        let (node, caller) = (Arc::clone(&self.node), self.caller());
         client.spawn(async move {
             let result = node.history(&caller, &channel, window, limit).await;
             let Some(shared) = shared.upgrade() else { return };

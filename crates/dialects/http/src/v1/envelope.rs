@@ -13,7 +13,7 @@ mod members;
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon_access::LimitSettings;
+use antiphon_access::{LimitSettings, Secret};
 use antiphon_model::{ChannelId, Draft, Payload, Position, RawJson};
 
 pub(crate) use decoder::Decoder;
@@ -54,8 +54,17 @@ pub(crate) enum Ordered {
     Subscribe(Vec<Subscription>),
     Unsubscribe(Vec<Arc<ChannelId>>),
     Presence(Arc<ChannelId>),
-    State { channel: Arc<ChannelId>, state: Option<RawJson> },
-    History { channel: Arc<ChannelId>, since: Option<Position>, limit: usize },
+    State {
+        channel: Arc<ChannelId>,
+        state: Option<RawJson>,
+    },
+    History {
+        channel: Arc<ChannelId>,
+        since: Option<Position>,
+        limit: usize,
+    },
+    /// With this credential from here on.
+    Authenticate(Secret),
 }
 
 /// Whether a client gets its own publication.

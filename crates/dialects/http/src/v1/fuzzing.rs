@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use antiphon_access::LimitSettings;
 use antiphon_hub::{Reply, ReplyEvent};
-use antiphon_model::{Draft, Payload, Position, SessionId};
+use antiphon_model::{Draft, Payload, Position, SessionId, Timestamp};
 use antiphon_node::Receipt;
 use serde::de::IgnoredAny;
 
-use super::envelope::Bounds;
+use super::envelope::{Bounds, Ordered};
 use super::format::MESSAGE;
 use super::session::{Command, Done, Session};
 
@@ -59,6 +59,11 @@ fn grant(command: Command, text: &[u8], session: &mut Session, out: &mut Vec<u8>
         Command::Reply { id, payload, .. } => {
             check_payload(&payload, text);
             session.handle_replied(id.as_ref(), Ok(()), out);
+        }
+        Command::Ordered(Ordered::Authenticate(token)) => {
+            assert!(!token.expose().trim_ascii().is_empty());
+            let done = Done::Authenticated { identity: token.expose(), expires: Some(Timestamp(u64::MAX)) };
+            return session.handle_ordered(Ok(done), out);
         }
         Command::Ordered(_) => return session.handle_ordered(Ok(Done::Unsubscribed), out),
         Command::Close(_) => {}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_hub::{Member, ReplyEvent};
-use antiphon_model::{ChannelId, Draft, Payload, Position, Publication, SessionId};
+use antiphon_model::{ChannelId, Draft, Payload, Position, Publication, SessionId, Timestamp};
 use antiphon_net::ListeningOn;
 use antiphon_node::Receipt;
 use slab::Slab;
@@ -73,6 +73,7 @@ pub(crate) enum Done<'a> {
     Subscribed(&'a [ListeningOn]),
     Presence { occupancy: usize, members: &'a [Member] },
     History { messages: &'a [Arc<Publication>], position: Position, gap: bool },
+    Authenticated { identity: &'a str, expires: Option<Timestamp> },
 }
 
 /// One client's side of the subprotocol. Whatever is handled writes at most one message to `out`.
@@ -363,6 +364,7 @@ impl Done<'_> {
             Done::Subscribed(channels) => answer::subscribed(id, channels, out),
             Done::Presence { occupancy, members } => answer::presence(id, *occupancy, members, out),
             Done::History { messages, position, gap } => answer::history(id, messages, *position, *gap, out),
+            Done::Authenticated { identity, expires } => answer::authenticated(id, identity, *expires, out),
         }
     }
 }

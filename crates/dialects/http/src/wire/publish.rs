@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use antiphon_access::LimitSettings;
 use antiphon_model::{ChannelId, Draft, Kind, Payload, RawJson, Storing};
+pub(crate) use antiphon_net::request::event_name;
 use bytes::Bytes;
 
 use super::listen::storing;
@@ -75,22 +76,6 @@ impl Publish {
             idempotency_key: self.idempotency_key,
             ..Draft::new(channel, payload)
         }
-    }
-}
-
-/// An event name: on other wires it is a line of its own, so it has no control characters.
-///
-/// # Errors
-/// It is empty, too long, or has one.
-pub(crate) fn event_name(name: &str, limits: &LimitSettings) -> Result<Box<str>, String> {
-    let max = limits.event_name_bytes_max;
-    match name {
-        "" => Err("cannot be empty".to_owned()),
-        name if name.len() > max => Err(format!("has at most {max} bytes")),
-        name if name.bytes().any(|byte| byte.is_ascii_control()) => {
-            Err("cannot contain control characters".to_owned())
-        }
-        name => Ok(name.into()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use antiphon_hub::{Member, Reply};
-use antiphon_model::{Position, Publication, SessionId};
+use antiphon_model::{Position, Publication, SessionId, Timestamp};
 use antiphon_net::{Gap, ListeningOn};
 use antiphon_node::Receipt;
 
@@ -63,6 +63,18 @@ pub(crate) fn subscribed(id: &Id, channels: &[ListeningOn], out: &mut Vec<u8>) {
 pub(crate) fn gap(on: &ListeningOn, gap: Gap, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"type\":\"gap\",");
     ndjson::write_gap_members(&on.channel, gap.since, gap.resumed, out);
+    out.push(b'}');
+}
+
+/// The client goes on with another credential.
+pub(crate) fn authenticated(id: &Id, identity: &str, expires: Option<Timestamp>, out: &mut Vec<u8>) {
+    begin_ok(id, out);
+    out.extend_from_slice(b",\"identity\":");
+    json::write_string(identity, out);
+    if let Some(expires) = expires {
+        out.extend_from_slice(b",\"expires\":");
+        message::write_digits(expires.as_secs(), out);
+    }
     out.push(b'}');
 }
 

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon_access::LimitSettings;
+use antiphon_access::{LimitSettings, Secret};
 use antiphon_model::{ChannelFlags, ChannelId, Draft, Payload, RawJson};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,8 @@ use crate::routes::broadcast::UNTIL_MAX;
 use crate::wire::listen::{EVENTS_MAX, storing};
 use crate::wire::publish::{Publish, event_name, idempotency_key, kind};
 
-const TYPES: &str = "is subscribe, unsubscribe, publish, broadcast, reply, presence, state, history or ping";
+const TYPES: &str =
+    "is subscribe, unsubscribe, publish, broadcast, reply, presence, state, history, authenticate or ping";
 
 /// How many messages a history answers if it does not say.
 const HISTORY_LIMIT_DEFAULT: usize = 100;
@@ -73,6 +74,7 @@ impl Decoder {
             }
             "state" => self.state(members).map(Request::Ordered),
             "history" => self.history(id, members).map(Request::Ordered),
+            "authenticate" => authenticate(members).map(Request::Ordered),
             _ => Err(Invalid::new("type", TYPES)),
         }
     }
@@ -226,6 +228,15 @@ impl Decoder {
 /// What has nothing to answer under would be asked in vain.
 fn needed(id: Option<&Id>) -> Result<&Id, Invalid> {
     id.ok_or(Invalid::new("id", "is missing: the answer is sent under it"))
+}
+
+/// Whether it is a credential at all is for the access to say, in words that do not repeat it.
+fn authenticate(members: &mut Members<'_>) -> Result<Ordered, Invalid> {
+    let token = members.text(Member::Token)?.ok_or(Invalid::missing("token"))?;
+    if token.trim_ascii().is_empty() {
+        return Err(Invalid::new("token", "is empty: it is an API key or a JWT"));
+    }
+    Ok(Ordered::Authenticate(Secret::new(&token)))
 }
 
 fn payload(members: &mut Members<'_>) -> Result<Payload, Invalid> {

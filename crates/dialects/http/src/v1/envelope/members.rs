@@ -33,6 +33,7 @@ pub(super) enum Member {
     Limit,
     Presence,
     Join,
+    Token,
 }
 
 /// Of a message's members, those that are taken as they stand.
@@ -45,7 +46,7 @@ pub(super) enum RawMember {
     Events,
 }
 
-const SCALARS: usize = Member::Join as usize + 1;
+const SCALARS: usize = Member::Token as usize + 1;
 const RAWS: usize = RawMember::Events as usize + 1;
 
 impl Member {
@@ -70,6 +71,7 @@ impl Member {
             Member::Limit => "limit",
             Member::Presence => "presence",
             Member::Join => "join",
+            Member::Token => "token",
         }
     }
 }
@@ -116,6 +118,7 @@ impl Key {
             "limit" => Member::Limit,
             "presence" => Member::Presence,
             "join" => Member::Join,
+            "token" => Member::Token,
             "state" => return Key::Raw(RawMember::State),
             "channels" => return Key::Raw(RawMember::Channels),
             "events" => return Key::Raw(RawMember::Events),

@@ -129,6 +129,16 @@ fn the_other_requests() {
 }
 
 #[test]
+fn a_credential_shows_itself_to_nobody() {
+    let authenticate = ordered(r#"{"type":"authenticate","id":1,"token":"Bearer s\u0065cret"}"#);
+    assert!(!format!("{authenticate:?}").contains("secret"), "{authenticate:?}");
+    let Ordered::Authenticate(token) = authenticate else { panic!() };
+    assert_eq!(token.expose(), "Bearer secret");
+    let twice = decode(r#"{"type":"authenticate","token":"secret","token":"secret"}"#).unwrap_err();
+    assert_eq!(twice.to_string(), "token: is given twice");
+}
+
+#[test]
 fn ids_are_exact_numbers_or_short_strings() {
     let long = "x".repeat(64);
     for (id, expected) in [
@@ -203,6 +213,11 @@ fn errors_name_the_member_that_is_wrong() {
         (r#""type":"history","channel":"a","limit":1.5"#, "limit: is an integer from 1 to 1000"),
         (r#""type":"history","channel":"a","since":0"#, "since: is a position"),
         (r#""type":"state","channel":"a""#, "state: is missing"),
+        (r#""type":"authenticate""#, "token: is missing"),
+        (r#""type":"authenticate","token":null"#, "token: is missing"),
+        (r#""type":"authenticate","token":["k"]"#, "token: is a string"),
+        (r#""type":"authenticate","token":"""#, "token: is empty"),
+        (r#""type":"authenticate","token":" \t""#, "token: is empty"),
         (r#""type":"subscribe""#, "channels: is missing"),
         (r#""type":"subscribe","channels":{}"#, "channels: is an array"),
         (r#""type":"subscribe","channels":null"#, "channels: is an array"),
@@ -327,7 +342,7 @@ fn any_json() -> impl Strategy<Value = String> {
 fn any_message() -> impl Strategy<Value = String> {
     let name = proptest::sample::select(vec![
         "type", "id", "channel", "channels", "payload", "encoding", "since", "to", "state", "limit",
-        "timeout", "until", "events", "join", "ttl", "meta", "x",
+        "timeout", "until", "events", "join", "ttl", "meta", "token", "x",
     ]);
     let word = proptest::sample::select(vec![
         "\"publish\"",
@@ -336,6 +351,7 @@ fn any_message() -> impl Strategy<Value = String> {
         "\"broadcast\"",
         "\"reply\"",
         "\"state\"",
+        "\"authenticate\"",
         "\"base64\"",
         "\"17\"",
         "1",
@@ -353,6 +369,21 @@ fn any_message() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn a_credential_is_what_the_text_says(token in any::<String>()) {
+        let text = serde_json::json!({"type": "authenticate", "token": token}).to_string();
+        match decode(&text) {
+            Ok(Envelope { request: Request::Ordered(Ordered::Authenticate(read)), .. }) => {
+                prop_assert_eq!(read.expose(), token);
+            }
+            Err(malformed) => {
+                prop_assert!(token.trim_ascii().is_empty());
+                prop_assert_eq!(malformed.to_string(), "token: is empty: it is an API key or a JWT");
+            }
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_payload_is_kept_byte_for_byte(payload in any_json(), meta in any_json()) {
         let text = format!(r#"{{"type":"publish","channel":"a","payload": {payload} ,"meta":{meta}}}"#);

@@ -200,6 +200,24 @@ fn a_failure_does_not_hold_up_what_waits() {
 }
 
 #[test]
+fn another_credential_counts_after_what_was_asked_before() {
+    let mut alice = Client::new();
+    alice.sends(r#"{"type":"subscribe","id":1,"channels":["a"]}"#);
+    assert!(alice.sends(r#"{"type":"authenticate","id":2,"token":"secret"}"#).is_none());
+    assert!(!format!("{:?}", alice.session).contains("secret"));
+    let next = alice.done(Ok(Done::Subscribed(&[])));
+    assert_eq!(alice.heard(), r#"{"type":"ok","id":1,"channels":[]}"#);
+    assert!(matches!(next, Some(Command::Ordered(Ordered::Authenticate(_)))));
+    alice.sends(r#"{"type":"authenticate","id":3,"token":"secret"}"#);
+    let expires = Some(Timestamp(20_000_000));
+    let next = alice.done(Ok(Done::Authenticated { identity: "alice", expires }));
+    assert_eq!(alice.heard(), r#"{"type":"ok","id":2,"identity":"alice","expires":2}"#);
+    assert!(matches!(next, Some(Command::Ordered(Ordered::Authenticate(_)))));
+    assert!(alice.done(Err(problem())).is_none());
+    assert!(alice.heard().starts_with(&error(r#""id":3,"#)));
+}
+
+#[test]
 fn so_many_requests_wait_and_so_many_bytes() {
     let mut alice = Client::new();
     alice.sends(r#"{"type":"subscribe","channels":["a"]}"#);

@@ -72,6 +72,11 @@ fn every_answer_by_example() {
             ),
         ),
         (
+            written(|out| authenticated(&ID, "al\"ice", Some(Timestamp(19_999_999)), out)),
+            r#"{"type":"ok","id":3,"identity":"al\"ice","expires":1}"#,
+        ),
+        (written(|out| authenticated(&ID, "alice", None, out)), r#"{"type":"ok","id":3,"identity":"alice"}"#),
+        (
             written(|out| {
                 let payload = Payload::Json(RawJson::from_serializer("[1]"));
                 reply(&ID, &Reply { payload, publisher: Some(bob) }, out);

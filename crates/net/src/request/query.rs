@@ -1,3 +1,5 @@
+//! The query of a URL.
+
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
@@ -5,28 +7,29 @@ use percent_encoding::percent_decode;
 /// A parameter of the request that is not what it has to be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {reason}")]
-pub(crate) struct InvalidParameter {
+pub struct InvalidParameter {
     /// Its name.
-    pub(crate) name: Cow<'static, str>,
+    pub name: Cow<'static, str>,
     /// What it has to be.
-    pub(crate) reason: Cow<'static, str>,
+    pub reason: Cow<'static, str>,
 }
 
 impl InvalidParameter {
-    pub(crate) fn new(name: &'static str, reason: impl Into<Cow<'static, str>>) -> InvalidParameter {
+    /// Says what the parameter has to be, as a sentence whose subject is its name.
+    pub fn new(name: &'static str, reason: impl Into<Cow<'static, str>>) -> InvalidParameter {
         InvalidParameter { name: name.into(), reason: reason.into() }
     }
 }
 
 /// The query of a URL, form-urlencoded. Values are decoded when they are asked for; what nobody asks for is ignored.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Query<'a> {
+pub struct Query<'a> {
     pairs: Vec<(Cow<'a, str>, &'a str)>,
 }
 
 impl<'a> Query<'a> {
     /// Splits a query into its parameters. Every text is a query.
-    pub(crate) fn parse(text: &'a str) -> Query<'a> {
+    pub fn parse(text: &'a str) -> Query<'a> {
         let pair = |pair: &'a str| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             // A name that is not UTF-8 is none that anybody asks for.
@@ -39,7 +42,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// It is there twice, or is not UTF-8.
-    pub(crate) fn one(&self, name: &'static str) -> Result<Option<Cow<'a, str>>, InvalidParameter> {
+    pub fn one(&self, name: &'static str) -> Result<Option<Cow<'a, str>>, InvalidParameter> {
         let mut values = self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| *value);
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
@@ -52,7 +55,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// One of them is not UTF-8, or there are more than `max`.
-    pub(crate) fn all(&self, name: &'static str, max: usize) -> Result<Vec<Cow<'a, str>>, InvalidParameter> {
+    pub fn all(&self, name: &'static str, max: usize) -> Result<Vec<Cow<'a, str>>, InvalidParameter> {
         let values = self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| *value);
         if values.clone().count() > max {
             return Err(InvalidParameter::new(name, format!("is given more than {max} times")));
@@ -64,7 +67,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// As [`Query::one`], or what `parse` says.
-    pub(crate) fn parsed<T, E: Into<Cow<'static, str>>>(
+    pub fn parsed<T, E: Into<Cow<'static, str>>>(
         &self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -77,7 +80,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// It is something else.
-    pub(crate) fn flag(&self, name: &'static str) -> Result<Option<bool>, InvalidParameter> {
+    pub fn flag(&self, name: &'static str) -> Result<Option<bool>, InvalidParameter> {
         self.parsed(name, |value| match value {
             "true" => Ok(true),
             "false" => Ok(false),
@@ -89,7 +92,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// It is something else.
-    pub(crate) fn number(
+    pub fn number(
         &self,
         name: &'static str,
         range: std::ops::RangeInclusive<usize>,
@@ -108,10 +111,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// It is something else.
-    pub(crate) fn duration(
-        &self,
-        name: &'static str,
-    ) -> Result<Option<std::time::Duration>, InvalidParameter> {
+    pub fn duration(&self, name: &'static str) -> Result<Option<std::time::Duration>, InvalidParameter> {
         self.parsed(name, |value| super::duration::parse(value).map_err(|error| error.to_string()))
     }
 
@@ -119,10 +119,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// It is something else.
-    pub(crate) fn json(
-        &self,
-        name: &'static str,
-    ) -> Result<Option<antiphon_model::RawJson>, InvalidParameter> {
+    pub fn json(&self, name: &'static str) -> Result<Option<antiphon_model::RawJson>, InvalidParameter> {
         self.parsed(name, |value| {
             antiphon_model::RawJson::new(value.to_owned().into()).map_err(|error| error.to_string())
         })

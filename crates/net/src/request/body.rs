@@ -9,13 +9,13 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use antiphon_net::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind};
 
 /// How much of a body that nobody wants is read all the same.
 const DISCARDED_BYTES_MAX: u64 = 16 << 20;
 
 /// The body of a request: read once up to a limit, and what is left of it then discarded.
-pub(crate) struct RequestBody<B = Incoming> {
+pub struct RequestBody<B = Incoming> {
     body: B,
     progress: Progress,
     /// For all of it, wanted or not.
@@ -33,8 +33,10 @@ enum Progress {
 
 /// Whether the connection can be used for another request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
+pub enum Rest {
+    /// It can.
     Read,
+    /// It has to be closed: bytes of this request are still to come.
     Unread,
 }
 
@@ -43,7 +45,7 @@ where
     B: Body<Data = Bytes, Error: Display> + Unpin,
 {
     /// The body that belongs to this head, which has `timeout` from now on to arrive.
-    pub(crate) fn new(head: &Parts, body: B, timeout: Duration) -> RequestBody<B> {
+    pub fn new(head: &Parts, body: B, timeout: Duration) -> RequestBody<B> {
         let expects =
             head.headers.get(EXPECT).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let progress = match body.is_end_stream() {
@@ -60,7 +62,7 @@ where
     /// # Errors
     /// It is longer than `bytes_max` (which is noticed before all of it is read, or any if its length was announced),
     /// takes too long, or breaks off.
-    pub(crate) async fn read(&mut self, bytes_max: usize) -> Result<Bytes, Problem> {
+    pub async fn read(&mut self, bytes_max: usize) -> Result<Bytes, Problem> {
         if self.body.size_hint().lower() > bytes_max as u64 {
             return Err(too_large(bytes_max));
         }
@@ -95,7 +97,7 @@ where
     /// unread is reset, and then a client that writes its whole request before it reads never sees the answer.
     ///
     /// What is held back, is too much, or comes too late stays unread.
-    pub(crate) async fn discard(&mut self) -> Rest {
+    pub async fn discard(&mut self) -> Rest {
         match self.progress {
             Progress::Ended => return Rest::Read,
             Progress::HeldBack => return Rest::Unread,

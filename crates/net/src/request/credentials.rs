@@ -5,14 +5,14 @@ use antiphon_model::Timestamp;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::wire::query::Query;
-use antiphon_net::problem::{Problem, ProblemKind};
+use super::query::Query;
+use crate::problem::{Problem, ProblemKind};
 
 /// Finds out who a request is from: by `Authorization`, else by `?token=`, else the open org.
 ///
 /// # Errors
 /// The credential is not valid, is missing where one is needed, or `?identity=` cannot be one.
-pub(crate) fn authenticate(
+pub fn authenticate(
     access: &Access,
     headers: &HeaderMap,
     query: &Query<'_>,

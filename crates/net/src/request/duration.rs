@@ -1,18 +1,23 @@
+//! Durations as clients write them.
+
 use std::time::Duration;
 
 /// The most digits of a duration, so that none overflows.
 const DIGITS_MAX: usize = 9;
 
 /// What a duration has to look like, as a regular expression for the OpenAPI document.
-pub(crate) const PATTERN: &str = "^[0-9]{1,9}(ms|s|m|h|d)?$";
+pub const PATTERN: &str = "^[0-9]{1,9}(ms|s|m|h|d)?$";
 
 /// The text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a duration is 1 to 9 digits with ms, s, m, h or d, like 25s, or plain milliseconds")]
-pub(crate) struct InvalidDuration;
+pub struct InvalidDuration;
 
 /// Parses `250ms`, `25s`, `10m`, `1h`, `2d`, or plain milliseconds.
-pub(crate) fn parse(text: &str) -> Result<Duration, InvalidDuration> {
+///
+/// # Errors
+/// It is none of that.
+pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     let digits_end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(digits_end);
     if digits.is_empty() || digits.len() > DIGITS_MAX {
