@@ -1,5 +1,7 @@
 //! The command line.
 
+mod credential;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -7,6 +9,9 @@ use antiphon_access::Permission;
 use antiphon_model::IdentityKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::credential::{
+    AddArgs, CredentialArgs, CredentialCommand, ListArgs, PlaceArgs, RevokeArgs,
+};
 use crate::config::{Age, Duration, ListenAddress};
 
 const EXAMPLES: &str = "\
@@ -18,6 +23,7 @@ Examples:
   antiphon broadcast devices '\"who is there?\"'    ask, and print the answers
   antiphon history room --limit 20
   antiphon token --org acme --identity alice --allow publish,subscribe --expires 1h
+  antiphon credential add device 6d4a8ba2
   antiphon check-config antiphon.toml";
 
 /// A real-time messaging server, and a client for it.
@@ -58,6 +64,8 @@ pub(crate) enum Command {
     Broadcast(BroadcastArgs),
     /// Print what a channel has kept
     History(HistoryArgs),
+    /// Say which devices, consumer apps and users may log in
+    Credential(CredentialArgs),
     /// Make a token with the org's HS256 secret from the configuration, or look into one
     Token(TokenArgs),
     /// Check the configuration, and print what it comes to, secrets redacted
@@ -106,6 +114,17 @@ pub(crate) struct ServerArgs {
     pub(crate) identity: Option<String>,
 }
 
+/// Which of the channels that have the name.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct FlagArgs {
+    /// The system channel of that name, on which only servers publish: with a token that permits admin
+    #[arg(long)]
+    pub(crate) system: bool,
+    /// The consumer channel of that name
+    #[arg(long)]
+    pub(crate) consumer: bool,
+}
+
 /// What is published.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PayloadArgs {
@@ -138,10 +157,13 @@ JSON is published as JSON, other text as text, and what is not UTF-8 as bytes, u
 Examples:
   antiphon publish room '{\"text\":\"hello\"}'
   date | antiphon publish room --text --name tick
-  antiphon publish pictures --file cat.jpg --ttl 1h")]
+  antiphon publish pictures --file cat.jpg --ttl 1h
+  antiphon publish updates '{\"id\":7}' --system --token \"$ADMIN_KEY\"")]
 pub(crate) struct PublishArgs {
     /// The channel
     pub(crate) channel: String,
+    #[command(flatten)]
+    pub(crate) flags: FlagArgs,
     #[command(flatten)]
     pub(crate) payload: PayloadArgs,
     /// Keep it no longer than this
@@ -180,6 +202,8 @@ pub(crate) struct SubscribeArgs {
     /// The channels
     #[arg(required = true, value_name = "CHANNEL")]
     pub(crate) channels: Vec<String>,
+    #[command(flatten)]
+    pub(crate) flags: FlagArgs,
     /// Begin after this position; 0 is everything kept [default: from here on]
     #[arg(long, value_name = "POSITION")]
     pub(crate) since: Option<String>,
@@ -199,10 +223,13 @@ pub(crate) struct SubscribeArgs {
 #[command(after_help = "\
 Examples:
   antiphon broadcast devices '\"who is there?\"' --timeout 2s
-  antiphon broadcast workers '{\"job\":7}' --until 1        the first to answer")]
+  antiphon broadcast workers '{\"job\":7}' --until 1        the first to answer
+  antiphon broadcast updates '{\"id\":7}' --system --token \"$ADMIN_KEY\"")]
 pub(crate) struct BroadcastArgs {
     /// The channel
     pub(crate) channel: String,
+    #[command(flatten)]
+    pub(crate) flags: FlagArgs,
     #[command(flatten)]
     pub(crate) payload: PayloadArgs,
     /// How long replies are collected
@@ -226,6 +253,8 @@ Examples:
 pub(crate) struct HistoryArgs {
     /// The channel
     pub(crate) channel: String,
+    #[command(flatten)]
+    pub(crate) flags: FlagArgs,
     /// How many messages at most
     #[arg(long, value_name = "N", default_value = "100")]
     pub(crate) limit: NonZeroUsize,

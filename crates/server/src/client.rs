@@ -9,11 +9,13 @@ use std::io::{self, Write};
 
 use serde::Deserialize;
 
-use self::connection::{Connection, Query};
+use self::connection::flags_query;
+pub(crate) use self::connection::{Connection, Query, encoded};
+pub(crate) use self::message::Printable;
 use self::message::{Message, Printer, Reply};
 use self::payload::Payload;
 pub(crate) use self::subscribe::subscribe;
-use crate::args::{BroadcastArgs, HistoryArgs, PublishArgs};
+use crate::args::{BroadcastArgs, FlagArgs, HistoryArgs, PayloadArgs, PublishArgs};
 use crate::failure::Failure;
 
 /// How many messages are asked for at a time.
@@ -34,7 +36,7 @@ pub(crate) fn publish(args: &PublishArgs) -> Result<(), Failure> {
     }
     let connection = Connection::new(&args.server)?;
     let payload = Payload::read(&args.payload)?;
-    let mut query = payload_query(&args.payload);
+    let mut query = payload_query(&args.payload, args.flags);
     if args.no_store {
         query.add("store", "false");
     }
@@ -63,7 +65,7 @@ pub(crate) fn broadcast(args: &BroadcastArgs) -> Result<(), Failure> {
     }
     let connection = Connection::new(&args.server)?.waiting(args.timeout.0);
     let payload = Payload::read(&args.payload)?;
-    let mut query = payload_query(&args.payload);
+    let mut query = payload_query(&args.payload, args.flags);
     query.add("timeout", args.timeout.0.as_millis());
     if let Some(until) = args.until {
         query.add("until", until);
@@ -100,7 +102,7 @@ pub(crate) fn history(args: &HistoryArgs) -> Result<(), Failure> {
     let (mut since, mut left) = (args.since.clone(), args.limit.get());
     let mut stdout = io::stdout().lock();
     while left > 0 {
-        let mut query = Query::default();
+        let mut query = flags_query(args.flags);
         query.add("limit", left.min(PAGE));
         if let Some(since) = &since {
             query.add("since", since);
@@ -125,8 +127,8 @@ pub(crate) fn history(args: &HistoryArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn payload_query(args: &crate::args::PayloadArgs) -> Query {
-    let mut query = Query::default();
+fn payload_query(args: &PayloadArgs, flags: FlagArgs) -> Query {
+    let mut query = flags_query(flags);
     if let Some(name) = &args.name {
         query.add("name", name);
     }

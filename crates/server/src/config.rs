@@ -3,6 +3,7 @@
 mod catalogue;
 mod duration;
 mod environment;
+mod exp;
 mod limits;
 mod listen;
 mod reference;
@@ -23,6 +24,7 @@ use toml::de::DeTable;
 
 pub(crate) use self::duration::{Age, Duration};
 pub(crate) use self::environment::InvalidVariable;
+pub(crate) use self::exp::ExpSection;
 pub(crate) use self::listen::ListenAddress;
 pub(crate) use self::reference::reference;
 pub(crate) use self::settings::Settings;

@@ -7,6 +7,7 @@ mod args;
 mod check_config;
 mod client;
 mod config;
+mod credential;
 mod failure;
 mod logging;
 mod serve;
@@ -46,6 +47,7 @@ fn run(command: Command, config: Option<&Path>) -> Result<(), Failure> {
         Command::Subscribe(args) => client::subscribe(&args),
         Command::Broadcast(args) => client::broadcast(&args),
         Command::History(args) => client::history(&args),
+        Command::Credential(args) => credential::run(&args, config),
         Command::Token(args) => token::run(&args, config),
         Command::CheckConfig(args) => check_config::run(&args, config),
         Command::Completions(args) => completions(args.shell),

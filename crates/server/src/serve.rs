@@ -1,6 +1,8 @@
 //! Runs the server: puts the parts together, says where it is, and stops it in good order.
 
 mod banner;
+mod exp;
+mod gate;
 mod health;
 mod pages;
 pub(crate) mod plan;
@@ -20,6 +22,7 @@ use antiphon_store::{MemoryStore, SqliteStore, Store, StoreError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use self::exp::ExpNetwork;
 use self::health::Health;
 use self::plan::Plan;
 use self::signals::{Signals, Told};
@@ -115,7 +118,7 @@ fn start(
         Node::new(inputs.into_parts(parts), SystemClock::start())
     };
     let (http, hosts, health) = (settings.http.clone(), plan.hosts, Arc::clone(health));
-    let socketio = plan.socketio;
+    let (socketio, exp, gate) = (plan.socketio, plan.exp, plan.gate);
     let metrics = settings.metrics;
     let endpoint = move |worker: &Worker| {
         guards.watch_this_thread();
@@ -125,10 +128,19 @@ fn start(
         }
         let parts = HttpParts { hosts: hosts.clone(), assets: pages::assets(), extra };
         let http = HttpDialect::new(http.clone(), parts).expect("the plan has checked the settings");
-        match &socketio {
-            Some(socketio) => Mounts::new(http).mount(socketio.path(), socketio.endpoint(worker)),
-            None => Mounts::new(http),
+        gate.node.get_or_init(|| Arc::clone(worker.node()));
+        let mut mounts = Mounts::new(http);
+        if let Some(socketio) = &socketio {
+            let exp = exp.as_ref().and_then(ExpNetwork::on_socketio);
+            mounts = mounts.mount(socketio.path(), socketio.endpoint(worker, exp));
         }
+        if let Some(exp) = &exp {
+            mounts = mounts.mount(exp::REQUESTS, exp.requests(worker));
+            if let Some(sockets) = exp.sockets(worker) {
+                mounts = mounts.mount(exp::SOCKETS, sockets);
+            }
+        }
+        mounts
     };
     Server::start(parts, node, endpoint).map_err(|error| why_not_started(error, settings))
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::{Agent, Body};
 
-use crate::args::ServerArgs;
+use crate::args::{FlagArgs, ServerArgs};
 use crate::failure::Failure;
 
 /// How long a server may take to answer, besides what it is asked to wait.
@@ -24,7 +24,7 @@ const PROBLEM_BYTES_MAX: u64 = 64 << 10;
 const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A server, and who we are to it.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     agent: Agent,
     url: String,
     authorization: Option<String>,
@@ -33,7 +33,7 @@ pub(super) struct Connection {
 
 /// The query of a request.
 #[derive(Clone, Default)]
-pub(super) struct Query(String);
+pub(crate) struct Query(String);
 
 /// Why there is no answer.
 pub(super) struct Refused {
@@ -55,17 +55,32 @@ struct Problem {
 
 /// The path of a channel, and what is below it.
 pub(super) fn channel_path(channel: &str, below: &str) -> String {
+    format!("/v1/channels/{}{below}", encoded(channel))
+}
+
+/// A name as a segment of a path.
+pub(crate) fn encoded(name: &str) -> String {
     // A dot or two alone would be taken for a step in the path.
-    let encoded = match channel {
+    match name {
         "." => "%2E".into(),
         ".." => "%2E%2E".into(),
         name => utf8_percent_encode(name, &ENCODED).to_string(),
-    };
-    format!("/v1/channels/{encoded}{below}")
+    }
+}
+
+/// A query that says which channels of their name are meant.
+pub(super) fn flags_query(flags: FlagArgs) -> Query {
+    let mut query = Query::default();
+    for (name, is_set) in [("system", flags.system), ("consumer", flags.consumer)] {
+        if is_set {
+            query.add(name, "true");
+        }
+    }
+    query
 }
 
 impl Query {
-    pub(super) fn add(&mut self, name: &str, value: impl Display) {
+    pub(crate) fn add(&mut self, name: &str, value: impl Display) {
         let separator = if self.0.is_empty() { '?' } else { '&' };
         let value = value.to_string();
         // Writing to a string does not fail.
@@ -76,7 +91,7 @@ impl Query {
 impl Connection {
     /// # Errors
     /// The URL is none.
-    pub(super) fn new(args: &ServerArgs) -> Result<Connection, Failure> {
+    pub(crate) fn new(args: &ServerArgs) -> Result<Connection, Failure> {
         let url = args.url.trim_end_matches('/').to_owned();
         let is_url = url.parse::<http::Uri>().is_ok_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https"))
@@ -102,7 +117,7 @@ impl Connection {
         Connection { agent: agent(ANSWER_TIMEOUT + wait), ..self }
     }
 
-    pub(super) fn request(&self, method: &str, path: &str, query: &Query) -> Builder {
+    pub(crate) fn request(&self, method: &str, path: &str, query: &Query) -> Builder {
         let mut query = query.clone();
         if let Some(identity) = &self.identity {
             query.add("identity", identity);
@@ -118,7 +133,7 @@ impl Connection {
     ///
     /// # Errors
     /// The server cannot be reached, refuses, or answers something else.
-    pub(super) fn answer<T: DeserializeOwned>(&self, request: Builder, body: Vec<u8>) -> Result<T, Failure> {
+    pub(crate) fn answer<T: DeserializeOwned>(&self, request: Builder, body: Vec<u8>) -> Result<T, Failure> {
         let response = self.send(request, body).map_err(|refused| refused.failure)?;
         let mut bytes = Vec::new();
         let mut reader = response.into_body().into_with_config().limit(ANSWER_BYTES_MAX).reader();

@@ -125,7 +125,7 @@ fn print_raw(payload: &RawValue, encoding: Option<&str>, out: &mut impl Write) -
 }
 
 /// What others wrote, without what would steer a terminal.
-struct Printable<'a>(&'a str);
+pub(crate) struct Printable<'a>(pub(crate) &'a str);
 
 impl std::fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

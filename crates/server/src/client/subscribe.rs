@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use ureq::BodyReader;
 
-use super::connection::{Connection, Query, Refused};
+use super::connection::{Connection, Query, Refused, flags_query};
 use super::message::{Message, Printer};
 use crate::args::SubscribeArgs;
 use crate::failure::Failure;
@@ -78,7 +78,7 @@ enum Control {
 
 impl Listener {
     fn query(&self, args: &SubscribeArgs) -> Query {
-        let mut query = Query::default();
+        let mut query = flags_query(args.flags);
         for channel in &args.channels {
             query.add("channel", channel);
         }

@@ -6,6 +6,7 @@ use antiphon_http::HttpSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::exp::ExpSection;
 use super::limits::LimitSettings;
 use super::listen::ListenAddress;
 use super::rule::RuleSettings;
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) http: HttpSettings,
     /// Clients of Socket.IO.
     pub(crate) socketio: SocketIoSection,
+    /// The EXP network: devices, users and consumer apps.
+    pub(crate) exp: ExpSection,
     /// Where publications are kept.
     pub(crate) store: StoreSection,
     /// The org `demo`, where there is one.
@@ -108,6 +111,7 @@ impl Default for Settings {
             websocket: WebSocketSettings::default(),
             http: HttpSettings::default(),
             socketio: SocketIoSection::default(),
+            exp: ExpSection::default(),
             store: StoreSection::default(),
             demo: DemoSettings::default(),
             rules: Vec::new(),

@@ -1,6 +1,7 @@
 //! What the settings come to: which orgs there are, who is answered, and the settings of each part.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use antiphon_access::{Access, HostPolicy, OrgSettings};
 use antiphon_http::{HttpDialect, HttpParts};
@@ -11,6 +12,8 @@ use antiphon_node::{NodeSettings, OrgParts};
 
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::serve::exp::{self, ExpNetwork};
+use crate::serve::gate::Gate;
 use crate::serve::socketio::SocketIo;
 
 const DEMO: &str = "demo";
@@ -20,7 +23,9 @@ pub(crate) struct Plan {
     pub(crate) access: Access,
     pub(crate) orgs: Vec<OrgParts>,
     pub(crate) hosts: HostPolicy,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) socketio: Option<SocketIo>,
+    pub(crate) exp: Option<ExpNetwork>,
     pub(crate) node: NodeSettings,
     pub(crate) net: NetSettings,
     pub(crate) listen: Vec<SocketAddr>,
@@ -63,10 +68,18 @@ impl Plan {
         let open = access.iter().any(|org| org.open);
         let guarded_by_address = open && local && !settings.allow_demo;
         let hosts = if guarded_by_address { HostPolicy::local(&listen) } else { HostPolicy::Any };
+        let gate = Gate::new(&settings.http, &hosts)?;
         Ok(Plan {
             access: Access::load(access).map_err(|error| Failure::new(error.to_string()))?,
             orgs,
-            socketio: SocketIo::new(&settings.socketio, &settings.http, &hosts)?,
+            socketio: SocketIo::new(
+                &settings.socketio,
+                &settings.http,
+                &gate,
+                exp::on_socketio(&settings.exp, &settings.socketio),
+            )?,
+            exp: ExpNetwork::new(&settings.exp, &settings.socketio, &gate, &hosts)?,
+            gate,
             hosts,
             node: node(settings),
             net: net(settings),
@@ -103,11 +116,19 @@ fn warnings(settings: &Settings, orgs: &[OrgSettings]) -> Vec<String> {
                 org.name, settings.limits.outbox_bytes_max
             ));
         }
-        if !org.open && org.keys.is_empty() && org.jwt.is_empty() {
-            warnings.push(format!("org {}: nobody can connect to it: it has no key and no jwt", org.name));
+        if !org.open && org.keys.is_empty() && org.jwt.is_empty() && !has_credentials(org) {
+            warnings.push(format!(
+                "org {}: nobody can connect to it yet: it has no key, no jwt, and no device, consumer_app or user; \
+                 `antiphon credential add` adds one while no server uses the data directory",
+                org.name
+            ));
         }
     }
     warnings
+}
+
+fn has_credentials(org: &OrgSettings) -> bool {
+    !(org.devices.is_empty() && org.consumer_apps.is_empty() && org.users.is_empty())
 }
 
 fn node(settings: &Settings) -> NodeSettings {

@@ -1,35 +1,38 @@
-//! Socket.IO beside the native protocol: who its clients are, and which pages they may be on.
+//! Socket.IO beside the native protocol: who its clients are.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use antiphon_access::{Access, Caller, HostPolicy, OriginPolicy, Transport};
-use antiphon_engineio::{AllowedOrigins, Denied, Engine};
+use antiphon_access::{Access, Caller, Transport};
+use antiphon_engineio::Engine;
+use antiphon_exp::Exp;
 use antiphon_http::HttpSettings;
 use antiphon_net::Worker;
 use antiphon_net::problem::{Problem, ProblemKind};
-use antiphon_node::Node;
 use antiphon_socketio::{Authenticator, ConnectRefused, Handshake, Io, Namespace, Outcome, builtin};
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use serde::Deserialize;
 
 use crate::config::SocketIoSection;
 use crate::failure::Failure;
+use crate::serve::gate::Gate;
 
 /// Socket.IO as it is about to be served.
 pub(crate) struct SocketIo {
     io: Io,
     path: String,
     section: SocketIoSection,
-    gate: Arc<Gate>,
+    /// On the first worker that serves it, for all.
+    installed: OnceLock<()>,
 }
 
-/// Which pages and names are answered: what the native protocol asks before anything else.
-struct Gate {
-    hosts: HostPolicy,
-    origins: OriginPolicy,
-    node: OnceLock<Arc<Node>>,
+/// Whether the EXP network's clients come to the same sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WithExp {
+    Yes,
+    No,
 }
 
 impl SocketIo {
@@ -40,28 +43,28 @@ impl SocketIo {
     pub(crate) fn new(
         section: &SocketIoSection,
         http: &HttpSettings,
-        hosts: &HostPolicy,
+        gate: &Arc<Gate>,
+        with_exp: WithExp,
     ) -> Result<Option<SocketIo>, Failure> {
         if !section.enabled {
             return Ok(None);
         }
-        let origins = OriginPolicy::new(&http.cors_origins)
-            .map_err(|error| Failure::new(format!("http.cors_origins: {error}")))?;
-        let gate = Arc::new(Gate { hosts: hosts.clone(), origins, node: OnceLock::new() });
-        let allowing = Arc::clone(&gate);
-        let settings = section.settings(AllowedOrigins::Matching(Arc::new(move |origin| {
-            allowing.allows(Some(origin), None, Transport::Plain)
-        })))?;
+        let mut settings = section.settings(gate.allowed_origins())?;
+        if let Some(cors) = settings.engine.cors.as_mut().filter(|_| with_exp == WithExp::Yes) {
+            // What the EXP SDKs ask of browsers.
+            cors.credentials = true;
+        }
         let io = Io::new(settings);
-        let admitting = Arc::clone(&gate);
+        let admitting = Arc::clone(gate);
         io.allow_request(Arc::new(move |handshake| Outcome::Ready(admitting.admit(handshake))));
-        io.set_authenticator(Arc::new(ByAccess { gate: Arc::clone(&gate) }));
+        io.set_authenticator(Arc::new(ByAccess { gate: Arc::clone(gate) }));
         let bounds = builtin::Bounds {
             history_limit_max: http.history_limit_max,
             broadcast_timeout_max: Duration::from_millis(http.broadcast_timeout_ms_max),
         };
         builtin::install(&io, bounds);
-        Ok(Some(SocketIo { io, path: section.path.clone(), section: section.clone(), gate }))
+        let (path, section) = (section.path.clone(), section.clone());
+        Ok(Some(SocketIo { io, path, section, installed: OnceLock::new() }))
     }
 
     /// Where it is served.
@@ -69,38 +72,24 @@ impl SocketIo {
         &self.path
     }
 
-    /// What serves it on one worker.
-    pub(crate) fn endpoint(&self, worker: &Worker) -> Engine {
+    /// What serves it on one worker; on its sockets, the EXP network's clients as well, if there is one.
+    pub(crate) fn endpoint(&self, worker: &Worker, exp: Option<&Exp>) -> Engine {
         // Other workers wait: none may serve a client before.
-        self.gate.node.get_or_init(|| {
+        self.installed.get_or_init(|| {
             self.io.install(Arc::clone(worker.node()), worker.workers().clone());
             if self.section.admin.enabled
                 && let Err(error) = self.io.install_admin(self.section.admin.settings())
             {
                 tracing::error!(%error, "socketio.admin cannot be served");
             }
-            Arc::clone(worker.node())
         });
-        self.io.endpoint(worker)
-    }
-}
-
-impl Gate {
-    fn admit(&self, handshake: &antiphon_engineio::Handshake) -> Result<(), Denied> {
-        let header = |name: &http::HeaderName| handshake.headers.get(name.as_str());
-        let host = header(&HOST);
-        self.hosts.check(host).map_err(|error| Denied::new(error.to_string()))?;
-        let transport = if handshake.peer.tls { Transport::Tls } else { Transport::Plain };
-        match self.allows(header(&ORIGIN), host, transport) {
-            true => Ok(()),
-            false => Err(Denied::new("this origin is not allowed: add it to the org's allowed_origins")),
+        match exp {
+            None => self.io.endpoint(worker),
+            Some(exp) => {
+                let settings = Rc::new(self.io.settings().engine.clone());
+                Engine::new(settings, exp.application(Some(self.io.application())), worker)
+            }
         }
-    }
-
-    /// Whether the settings or some org allow a page.
-    fn allows(&self, origin: Option<&str>, host: Option<&str>, transport: Transport) -> bool {
-        let by_orgs = |node: &Arc<Node>| node.access().check_preflight(origin, host, transport).is_ok();
-        self.origins.check(origin, host, transport).is_ok() || self.node.get().is_some_and(by_orgs)
     }
 }
 

@@ -119,6 +119,43 @@ fn a_broadcast_prints_the_replies() {
 }
 
 #[test]
+fn channels_of_one_name_are_told_apart_by_their_flags() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("antiphon.toml");
+    let keys = "[[org.key]]\nkey = \"admin-key\"\nallow = [\"admin\"]\n[[org.key]]\nkey = \"member-key\"\n\
+                allow = [\"publish\", \"subscribe\", \"history\"]\n";
+    std::fs::write(&config, format!("[[org]]\nname = \"acme\"\n{keys}")).unwrap();
+    let server = Server::start(directory.path(), &["--config", config.to_str().unwrap()]);
+    let admin = |arguments: &[&str]| server.run(&[arguments, &["--token", "admin-key"]].concat());
+    for (payload, flags) in
+        [("1", &[][..]), ("2", &["--system"]), ("3", &["--consumer"]), ("4", &["--system", "--consumer"])]
+    {
+        admin(&[&["publish", "updates", payload], flags].concat()).printed();
+    }
+    let ask = ["broadcast", "updates", "5", "--system", "--timeout", "10ms"];
+    assert_eq!(admin(&ask).printed(), "");
+    for (flags, expected) in [
+        (&[][..], "1\n"),
+        (&["--system"], "2\n5\n"),
+        (&["--consumer"], "3\n"),
+        (&["--system", "--consumer"], "4\n"),
+    ] {
+        assert_eq!(
+            admin(&[&["history", "updates", "--raw"], flags].concat()).printed(),
+            expected,
+            "{flags:?}"
+        );
+    }
+    let listen = ["subscribe", "updates", "--system", "--since", "0", "--raw", "--token", "member-key"];
+    let mut member = Running::start(&[&listen[..], &["--url", &server.url]].concat());
+    assert_eq!([member.line(), member.line()], ["2", "5"]);
+    for command in ["publish", "broadcast"] {
+        let refused = server.run(&[command, "updates", "6", "--system", "--token", "member-key"]).failed(1);
+        assert!(refused.contains("only servers publish on system channels"), "{refused}");
+    }
+}
+
+#[test]
 fn a_token_lets_in_where_it_is_for_and_refusals_are_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("antiphon.toml");

@@ -23,6 +23,7 @@ fn help_shows_commands_and_examples() {
         "subscribe",
         "broadcast",
         "history",
+        "credential",
         "token",
         "check-config",
         "completions",
@@ -31,7 +32,7 @@ fn help_shows_commands_and_examples() {
         assert!(help.contains(&format!("\n  {word} ")), "{word}: {help}");
     }
     assert!(help.contains("Examples:"));
-    for command in ["serve", "publish", "subscribe", "broadcast", "history", "token"] {
+    for command in ["serve", "publish", "subscribe", "broadcast", "history", "credential", "token"] {
         assert!(run(&[command, "--help"]).printed().contains("Examples:"), "{command}");
     }
     assert!(run(&["bench", "fanout", "--help"]).printed().contains("--subscribers"));

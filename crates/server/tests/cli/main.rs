@@ -4,5 +4,6 @@
 
 mod clients;
 mod commands;
+mod credentials;
 mod process;
 mod serving;
