@@ -1,8 +1,10 @@
 //! Real clients against the real binary: each test has a server and a directory of its own.
 #![cfg(test)]
 
+mod authenticate;
 mod bodies;
 mod bytes;
+mod credentials;
 mod disk;
 mod drain;
 mod durability;
