@@ -1,6 +1,6 @@
 //! The command line, as `clap` structs that another program can embed.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -37,6 +37,8 @@ pub enum Scenario {
     Idle(IdleArgs),
     /// Publishers that wait for acknowledgements, over the subprotocol `antiphon.v1`
     Publish(PublishArgs),
+    /// Devices of the EXP network that all answer a broadcast: how long until the last has it, and until it is answered
+    Exp(ExpArgs),
 }
 
 /// Where the server is and how it is spoken to.
@@ -168,6 +170,26 @@ pub struct PublishArgs {
     pub transient: bool,
 }
 
+/// Options of the EXP scenario.
+#[derive(Debug, Clone, Args)]
+pub struct ExpArgs {
+    /// The server.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Devices that listen and answer, `bench-00000` and so on
+    #[arg(long, short, default_value = "1000")]
+    pub devices: NonZeroUsize,
+    /// Broadcasts to measure
+    #[arg(long, default_value = "100")]
+    pub rounds: NonZeroU32,
+    /// Milliseconds for which each broadcast collects responses
+    #[arg(long, default_value = "2000", value_parser = millis)]
+    pub timeout: Duration,
+    /// The secret of the devices; an open org takes any
+    #[arg(long, default_value = "antiphon-bench")]
+    pub secret: String,
+}
+
 /// The largest message the load generator sends.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
@@ -185,6 +207,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .filter(|seconds| *seconds <= 86_400.0)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "give seconds, at most a day of them".to_owned())
+}
+
+fn millis(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(millis) if (1..=60_000).contains(&millis) => Ok(Duration::from_millis(millis)),
+        _ => Err("give milliseconds, from 1 to 60000".to_owned()),
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -67,8 +67,8 @@ pub enum Error {
         /// The one that came.
         found: u64,
     },
-    /// The server refused a publish.
-    #[error("connection {connection}: the server refused a publish: {answer}")]
+    /// The server refused a publish, or a response.
+    #[error("connection {connection}: the server refused a request: {answer}")]
     Refused {
         /// Which one.
         connection: usize,

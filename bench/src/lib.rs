@@ -1,10 +1,10 @@
 //! Load from outside: WebSocket and Socket.IO clients that measure what a server does, and check that it does it right.
 //!
 //! The library is what `antiphon bench` and the suite of this crate's own binary share: connections on one thread,
-//! four scenarios, and a [`Report`] of each. Every delivery is counted and its place in the order checked; the first one
+//! five scenarios, and a [`Report`] of each. Every delivery is counted and its place in the order checked; the first one
 //! that is lost, doubled or out of order ends the run with an error, so a figure is only ever that of a correct run.
 //!
-//! It speaks WebSocket, and Socket.IO over it, itself and knows nothing of the server's crates. It does not start servers and compares nothing:
+//! It speaks WebSocket, and Socket.IO and EXP over it, itself and knows nothing of the server's crates. It does not start servers and compares nothing:
 //! that is the suite's part.
 
 mod args;
@@ -12,6 +12,7 @@ mod connect;
 mod connection;
 mod echo;
 mod error;
+mod exp;
 mod fanout;
 pub mod framing;
 mod greeting;
@@ -25,7 +26,7 @@ mod publish;
 mod report;
 mod target;
 
-pub use args::{Bench, EchoArgs, FanoutArgs, IdleArgs, PublishArgs, Scenario, Span, TargetArgs};
+pub use args::{Bench, EchoArgs, ExpArgs, FanoutArgs, IdleArgs, PublishArgs, Scenario, Span, TargetArgs};
 pub use error::Error;
 pub use report::{Cpu, Latency, Memory, Report, grouped};
 pub use target::{Kind, Protocol};
@@ -53,5 +54,6 @@ pub fn measure(scenario: &Scenario) -> Result<Report, Error> {
         Scenario::Echo(args) => echo::measure(args),
         Scenario::Idle(args) => idle::measure(args),
         Scenario::Publish(args) => publish::measure(args),
+        Scenario::Exp(args) => exp::measure(args),
     }
 }

@@ -145,6 +145,7 @@ impl Meter {
             seconds,
             per_second: self.units as f64 / seconds,
             latency: Some(Latency::of(&self.latency)),
+            answered: None,
             cpu,
             memory: None,
         }

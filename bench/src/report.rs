@@ -22,8 +22,10 @@ pub struct Report {
     pub seconds: f64,
     /// How many in each second.
     pub per_second: f64,
-    /// How long each took, where that was measured.
+    /// How long each took, where that was measured; of `exp`, how long after each broadcast the last device had it.
     pub latency: Option<Latency>,
+    /// How long after each broadcast the last response to it was acknowledged.
+    pub answered: Option<Latency>,
     /// What the server's process used, if it was named.
     pub cpu: Option<Cpu>,
     /// The server's memory, if its process was named and memory was measured.
@@ -50,6 +52,19 @@ impl Latency {
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
         let max_us = histogram.max() as f64 / 1e3;
         Self { p50_us: at(0.5), p90_us: at(0.9), p99_us: at(0.99), p999_us: at(0.999), max_us }
+    }
+
+    fn write(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, microseconds) in [
+            ("p50", self.p50_us),
+            ("p90", self.p90_us),
+            ("p99", self.p99_us),
+            ("p99.9", self.p999_us),
+            ("max", self.max_us),
+        ] {
+            writeln!(f, "  {:<15}{microseconds:>11.1} us", format!("{what}{name}"))?;
+        }
+        Ok(())
     }
 }
 
@@ -109,15 +124,10 @@ impl fmt::Display for Report {
         let total = format!("({} in {:.2} s)", grouped(self.count as f64), self.seconds);
         writeln!(f, "  {:<12}{:>14} /s   {total}", self.unit, grouped(self.per_second))?;
         if let Some(latency) = &self.latency {
-            for (name, microseconds) in [
-                ("p50", latency.p50_us),
-                ("p90", latency.p90_us),
-                ("p99", latency.p99_us),
-                ("p99.9", latency.p999_us),
-                ("max", latency.max_us),
-            ] {
-                writeln!(f, "  {name:<12}{microseconds:>14.1} us")?;
-            }
+            latency.write("", f)?;
+        }
+        if let Some(answered) = &self.answered {
+            answered.write("answered ", f)?;
         }
         if let Some(cpu) = &self.cpu {
             writeln!(

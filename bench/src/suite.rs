@@ -15,11 +15,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use antiphon_bench::{Error, Protocol, Report, Span, TargetArgs, measure};
+use antiphon_bench::{Error, Report, Span, TargetArgs, measure};
 use clap::Args;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use cases::{Case, Cores};
+use cases::{Case, Cores, Section};
 use server::{Launcher, Server};
 use subject::Subject;
 use table::{Outcome, Table};
@@ -97,15 +97,10 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<(), SuiteError> {
     for round in 1..=args.rounds {
         suite.run_round(round, &mut table)?;
     }
-    for protocol in [Protocol::WebSocket, Protocol::SocketIo] {
-        println!("{}", table.render(protocol));
+    for section in Section::ALL {
+        println!("{}", table.render(section));
     }
-    let is_whole = !args.reference_only && !args.no_peers && args.only.is_empty();
-    if is_whole && !args.no_write {
-        let page = machine::page(&table, args.rounds, args.duration, &suite.launcher.peers().describe());
-        fs::write(&args.output, page)
-            .map_err(|source| SuiteError::Write { path: args.output.display().to_string(), source })?;
-    }
+    suite.write(&table)?;
     match (table.failures(), table.goals_missed()) {
         (0, missed) if missed > 0 && args.check => Err(SuiteError::GoalsMissed(missed)),
         (0, _) => Ok(()),
@@ -119,6 +114,24 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
+    /// Writes the page, or the part of it that has been measured as a whole.
+    fn write(&self, table: &Table) -> Result<(), SuiteError> {
+        let SuiteArgs { rounds, duration, output, .. } = self.args;
+        let is_whole = !self.args.reference_only && !self.args.no_peers && self.args.only.is_empty();
+        let is_exp = !self.args.reference_only && self.args.only == ["exp"] && table.failures() == 0;
+        let failed = |source| SuiteError::Write { path: output.display().to_string(), source };
+        let page = match () {
+            () if self.args.no_write => return Ok(()),
+            () if is_whole => machine::page(table, *rounds, *duration, &self.launcher.peers().describe()),
+            () if is_exp => {
+                let page = fs::read_to_string(output).map_err(failed)?;
+                machine::with_exp(&page, &machine::exp(table, *rounds))
+            }
+            () => return Ok(()),
+        };
+        fs::write(output, page).map_err(failed)
+    }
+
     fn cases(&self) -> Vec<Case> {
         let only = &self.args.only;
         let chosen =

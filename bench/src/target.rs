@@ -86,6 +86,11 @@ impl Target {
         })
     }
 
+    /// What is said for `Host`.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The upgrade request of connection `number`.
     pub(crate) fn request(&self, part: Part, number: usize) -> Vec<u8> {
         let path = self.path(part, number);

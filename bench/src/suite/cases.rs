@@ -1,9 +1,11 @@
 //! What is measured, and what is aimed at.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
 
 use antiphon_bench::{
-    EchoArgs, FanoutArgs, IdleArgs, Protocol, PublishArgs, Report, Scenario, Span, TargetArgs,
+    EchoArgs, ExpArgs, FanoutArgs, IdleArgs, Latency, Protocol, PublishArgs, Report, Scenario, Span,
+    TargetArgs,
 };
 
 use super::subject::Subject;
@@ -11,13 +13,28 @@ use super::subject::Subject;
 /// A load, and what of its report goes into the table.
 pub(super) struct Case {
     pub(super) name: &'static str,
-    pub(super) protocol: Protocol,
+    pub(super) section: Section,
     pub(super) scenario: fn(TargetArgs, Span) -> Scenario,
     /// In the order of measuring.
     pub(super) subjects: &'static [Subject],
     pub(super) storage: Storage,
     pub(super) cores: Cores,
     pub(super) metrics: &'static [Metric],
+}
+
+/// The part of the page that a case is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// Raw WebSocket.
+    WebSocket,
+    /// Socket.IO over WebSocket.
+    SocketIo,
+    /// The EXP network.
+    Exp,
+}
+
+impl Section {
+    pub(super) const ALL: [Self; 3] = [Self::WebSocket, Self::SocketIo, Self::Exp];
 }
 
 /// Where the server keeps messages.
@@ -89,6 +106,27 @@ const IDLE: &[Metric] =
     &[per_second("connects/s", Goal::Floor(25_000.0)), resident(Goal::Ceiling(2048.0)), CPU];
 const STORED: &[Metric] = &[per_second("acknowledged/s", Goal::Floor(80_000.0))];
 
+const fn millis(name: &'static str, value: fn(&Report) -> Option<f64>, goal: Goal) -> Metric {
+    Metric { name, value, decimals: 2, goal }
+}
+
+fn in_millis(latency: Option<Latency>, percentile: fn(Latency) -> f64) -> Option<f64> {
+    latency.map(|latency| percentile(latency) / 1e3)
+}
+
+const ANSWERED: &[Metric] = &[
+    millis("last device has it, p50, ms", |report| in_millis(report.latency, |all| all.p50_us), Goal::None),
+    millis(
+        "last device has it, p99, ms",
+        |report| in_millis(report.latency, |all| all.p99_us),
+        Goal::Ceiling(50.0),
+    ),
+    millis("last device has it, most, ms", |report| in_millis(report.latency, |all| all.max_us), Goal::None),
+    millis("all have answered, p50, ms", |report| in_millis(report.answered, |all| all.p50_us), Goal::None),
+    millis("all have answered, p99, ms", |report| in_millis(report.answered, |all| all.p99_us), Goal::None),
+    CPU,
+];
+
 const ROOM: &[Metric] = &[per_second("deliveries/s", Goal::RatioFloor(0.65)), CPU];
 const ROOM_ONE: &[Metric] = &[cpu(Goal::RatioCeiling(1.3))];
 const ACK: &[Metric] = ECHO;
@@ -98,6 +136,7 @@ const CLIENTS: &[Metric] = &[per_second("connects/s", Goal::None), resident(Goal
 pub(super) fn all() -> Vec<Case> {
     let mut cases = websocket();
     cases.extend(socketio());
+    cases.extend(exp());
     cases
 }
 
@@ -105,7 +144,7 @@ fn websocket() -> Vec<Case> {
     const SPOKEN: Protocol = Protocol::WebSocket;
     let on_one_core = |name, scenario, metrics| Case {
         name,
-        protocol: SPOKEN,
+        section: Section::WebSocket,
         scenario,
         subjects: &[Subject::Reference, Subject::Antiphon],
         storage: Storage::Memory,
@@ -132,7 +171,7 @@ fn websocket() -> Vec<Case> {
         on_one_core("idle: 10,000 connections", |t, _| idle(t, SPOKEN), IDLE),
         Case {
             name: "stored: 64 publishers, 32 in flight each, SQLite",
-            protocol: SPOKEN,
+            section: Section::WebSocket,
             scenario: stored,
             subjects: &[Subject::Antiphon],
             storage: Storage::Disk,
@@ -146,7 +185,7 @@ fn socketio() -> Vec<Case> {
     const SPOKEN: Protocol = Protocol::SocketIo;
     let with_peers = |name, scenario, metrics| Case {
         name,
-        protocol: SPOKEN,
+        section: Section::SocketIo,
         scenario,
         subjects: &[Subject::Reference, Subject::Antiphon, Subject::Socketioxide, Subject::NodeSocketIo],
         storage: Storage::Memory,
@@ -180,6 +219,22 @@ fn socketio() -> Vec<Case> {
             ACK,
         ),
         with_peers("socketio-idle: 10,000 clients", |t, _| idle(t, SPOKEN), CLIENTS),
+    ]
+}
+
+fn exp() -> Vec<Case> {
+    let on_one_core = |name, storage| Case {
+        name,
+        section: Section::Exp,
+        scenario: |t, _| devices(t),
+        subjects: &[Subject::Antiphon],
+        storage,
+        cores: Cores::OneEach,
+        metrics: ANSWERED,
+    };
+    vec![
+        on_one_core("exp-memory: 1,000 devices answer a broadcast", Storage::Memory),
+        on_one_core("exp-stored: the same, SQLite", Storage::Disk),
     ]
 }
 
@@ -217,4 +272,10 @@ fn idle(target: TargetArgs, protocol: Protocol) -> Scenario {
 fn stored(target: TargetArgs, span: Span) -> Scenario {
     let (publishers, in_flight) = (number(64), number(32));
     Scenario::Publish(PublishArgs { target, span, publishers, in_flight, size: 128, transient: false })
+}
+
+fn devices(target: TargetArgs) -> Scenario {
+    let rounds = NonZeroU32::new(100).expect("it is not 0");
+    let (timeout, secret) = (Duration::from_secs(2), "antiphon-bench".to_owned());
+    Scenario::Exp(ExpArgs { target, devices: number(1000), rounds, timeout, secret })
 }

@@ -3,15 +3,17 @@
 use std::fs;
 use std::process::Command;
 
-use antiphon_bench::Protocol;
-
+use super::cases::Section;
 use super::table::Table;
+
+/// How the part of the EXP network begins.
+const EXP_HEADING: &str = "## EXP network\n";
 
 /// `docs/benchmarks.md`.
 pub(super) fn page(table: &Table, rounds: u16, duration: u16, peers: &str) -> String {
     let machine = describe();
-    let commit = commit().map_or_else(String::new, |commit| format!(" Commit {commit}."));
-    let (websocket, socketio) = (table.render(Protocol::WebSocket), table.render(Protocol::SocketIo));
+    let (commit, exp) = (commit(), exp(table, rounds));
+    let (websocket, socketio) = (table.render(Section::WebSocket), table.render(Section::SocketIo));
     format!(
         "# Benchmarks\n\n\
          Written by the suite; what it says holds for one machine, and the ratios carry further than the figures.\n\n\
@@ -32,8 +34,57 @@ pub(super) fn page(table: &Table, rounds: u16, duration: u16, peers: &str) -> St
          `bench/examples/socketio_loads.rs`. The reference tells the three events of the loads apart by their first bytes \
          and looks no further. The peers are {peers}, with the same handlers and, but for TCP_NODELAY and a long backlog, as they come: \
          `bench/peers/`. A peer has *failed* where it loses, doubles or reorders a message.\n\n\
-         {socketio}"
+         {socketio}\n\
+         {exp}"
     )
+}
+
+/// The part of the page about the EXP network, which can be measured by itself.
+pub(super) fn exp(table: &Table, rounds: u16) -> String {
+    let (machine, commit, exp) = (describe(), commit(), table.render(Section::Exp));
+    let priority = priority();
+    let of = match rounds {
+        1 => "of one round of 100 broadcasts".to_owned(),
+        rounds => format!("the median of {rounds} rounds of 100 broadcasts, with the least and the most"),
+    };
+    format!(
+        "{EXP_HEADING}\n\
+         ```\n\
+         cargo xtask bench --only exp --rounds {rounds}\n\
+         ```\n\n\
+         {machine}.{commit} A device has a socket (Engine.IO 3 over WebSocket) and a connection of its own for its responses. One \
+         broadcasts with `timeout=2000`, and each device posts a response as soon as it has read the broadcast: 100 times, and each \
+         time all 1,000 responses are found in the array that is answered. The server has one core and one worker, all devices are on \
+         another core.{priority} The times are from the sending of the broadcast, and as the load sees them: until the last of the 1,000 \
+         sockets has been *read*, and until the last response has been acknowledged. The server's own share, up to its last write to a socket, \
+         is less than the first of them. Each figure is {of}.\n\n\
+         {exp}"
+    )
+}
+
+/// The page with the part about the EXP network put in the place of the one that it has, or at its end.
+pub(super) fn with_exp(page: &str, exp: &str) -> String {
+    let (before, rest) = match page.find(EXP_HEADING) {
+        Some(at) => (&page[..at], &page[at + EXP_HEADING.len()..]),
+        None => (page, ""),
+    };
+    let after = rest.find("\n## ").map_or("", |at| &rest[at..]);
+    format!("{}\n\n{}{}", before.trim_end(), exp, after)
+}
+
+/// Whether the suite, and with it what it starts, goes before everything else that the machine does.
+fn priority() -> &'static str {
+    /// The scheduling policies `SCHED_FIFO` and `SCHED_RR` of Linux.
+    const REAL_TIME: [&str; 2] = ["1", "2"];
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The fields after the name, which may contain anything, begin with the third; the policy is the 41st.
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    match after_name.split(' ').nth(41 - 3) {
+        Some(policy) if REAL_TIME.contains(&policy) => {
+            " Both ran at real-time priority, because the machine had other work besides."
+        }
+        _ => "",
+    }
 }
 
 /// The processor, its cores, the memory and the kernel, as far as they can be read.
@@ -56,9 +107,26 @@ fn describe() -> String {
 }
 
 /// The commit that is checked out, and whether files differ from it.
-fn commit() -> Option<String> {
-    let output =
-        Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12"]).output().ok()?;
-    let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !commit.is_empty()).then_some(commit)
+fn commit() -> String {
+    let git = Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12"]).output();
+    let output = git.ok().filter(|output| output.status.success());
+    let commit = output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    if commit.trim().is_empty() { String::new() } else { format!(" Commit {}.", commit.trim()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_part_of_the_page_is_replaced_and_the_others_stay() {
+        let new = "## EXP network\n\nnew\n";
+        for (page, expected) in [
+            ("# B\n\ntable\n", "# B\n\ntable\n\n## EXP network\n\nnew\n"),
+            ("# B\n\n## EXP network\n\nold\n", "# B\n\n## EXP network\n\nnew\n"),
+            ("# B\n\n## EXP network\nold\n\n## More\nx\n", "# B\n\n## EXP network\n\nnew\n\n## More\nx\n"),
+        ] {
+            assert_eq!(with_exp(page, new), expected);
+        }
+    }
 }

@@ -6,11 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use antiphon_bench::Protocol;
 use tempfile::TempDir;
 
 use super::SuiteError;
-use super::cases::{Case, Cores, Storage};
+use super::cases::{Case, Cores, Section, Storage};
 use super::peers::Peers;
 use super::subject::Subject;
 
@@ -52,14 +51,14 @@ impl Launcher {
 
     /// Starts a server for a case and waits until it listens.
     pub(super) fn start(&self, subject: Subject, case: &Case) -> Result<Server, SuiteError> {
-        match (subject, case.protocol) {
+        match (subject, case.section) {
             (Subject::Reference, _) => {
                 let mut command = Command::new(&self.itself);
                 command.arg("reference").args(LISTEN);
                 Server::start(command, None)
             }
-            (Subject::Antiphon, Protocol::WebSocket) => self.start_antiphon(case),
-            (Subject::Antiphon, Protocol::SocketIo) => Server::start(Command::new(&self.library), None),
+            (Subject::Antiphon, Section::WebSocket | Section::Exp) => self.start_antiphon(case),
+            (Subject::Antiphon, Section::SocketIo) => Server::start(Command::new(&self.library), None),
             (Subject::Socketioxide, _) => Server::start(self.peers.socketioxide(), None),
             (Subject::NodeSocketIo, _) => Server::start(self.peers.node_socketio(), None),
         }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use antiphon_bench::{Protocol, Report, grouped};
+use antiphon_bench::{Report, grouped};
 
-use super::cases::{Case, Goal, Metric};
+use super::cases::{Case, Goal, Metric, Section};
 use super::subject::Subject;
 
 /// What one measurement came to.
@@ -55,9 +55,9 @@ impl Table {
         self.figures().filter(|(_, figure)| figure.is_met() == Some(false)).count()
     }
 
-    /// The table of one protocol's cases in Markdown; empty when there are none.
-    pub(super) fn render(&self, protocol: Protocol) -> String {
-        let figures = || self.figures().filter(|(row, _)| row.case.protocol == protocol);
+    /// The table of one section's cases in Markdown; empty when there are none.
+    pub(super) fn render(&self, section: Section) -> String {
+        let figures = || self.figures().filter(|(row, _)| row.case.section == section);
         if figures().next().is_none() {
             return String::new();
         }
@@ -192,6 +192,7 @@ mod tests {
             seconds: 1.0,
             per_second,
             latency: None,
+            answered: None,
             cpu: None,
             memory: None,
         }
@@ -214,7 +215,7 @@ mod tests {
         assert_eq!(table.goals_missed(), 0, "nothing is missed that was not measured");
         table.add(0, Subject::Antiphon, Outcome::Measured(Box::new(report(69.0))));
         assert_eq!(table.goals_missed(), 1);
-        let shown = table.render(Protocol::WebSocket);
+        let shown = table.render(Section::WebSocket);
         assert!(shown.contains("| 0.69 | ≥ 0.7 × reference | **no** |"), "{shown}");
         table.add(0, Subject::Antiphon, Outcome::Measured(Box::new(report(100.0))));
         assert_eq!(table.goals_missed(), 0);
@@ -230,10 +231,10 @@ mod tests {
         table.add(room, Subject::Reference, Outcome::Measured(Box::new(report(100.0))));
         table.add(room, Subject::Socketioxide, Outcome::Measured(Box::new(report(12.0))));
         table.add(room, Subject::NodeSocketIo, Outcome::Failed);
-        let shown = table.render(Protocol::SocketIo);
+        let shown = table.render(Section::SocketIo);
         assert!(shown.contains("| met | socketioxide | socket.io on node |\n"), "{shown}");
         assert!(shown.contains("| – | 12 (12 to 12) | failed |\n"), "{shown}");
-        assert!(!table.render(Protocol::WebSocket).contains("socketioxide"));
+        assert!(!table.render(Section::WebSocket).contains("socketioxide"));
         assert_eq!((table.failures(), table.goals_missed()), (0, 0));
     }
 }
