@@ -12,16 +12,20 @@ use crate::credentials::settings::Loaded;
 use crate::jwt::Token;
 use crate::jwt::keys::{KeyError, Signer};
 use crate::key_file::{self, KeyFileError};
+use crate::keyset::{self, Keyset};
+use crate::pam::Pam;
 use crate::session_token::SessionKey;
 use crate::{
     AuthError, Caller, Credential, CredentialKind, CredentialProblem, CredentialSource, Grant, InvalidLimits,
-    InvalidOrigin, KeySettings, LimitSettings, Naming, OrgSettings, OriginPolicy, OriginRefused, Permission,
-    Permissions, Transport, credential, credentials, is_session_token, name,
+    InvalidOrigin, KeySettings, KeysetProblem, LimitSettings, Naming, OrgSettings, OriginPolicy,
+    OriginRefused, Permission, Permissions, Transport, credential, credentials, is_session_token, name,
 };
 
 /// All orgs with their keys: makes callers of credentials.
 pub struct Access {
     settings: Vec<OrgSettings>,
+    /// What was granted and revoked while the server runs, by org.
+    pams: HashMap<OrgId, Arc<Pam>>,
     tables: RwLock<Arc<Tables>>,
     /// The credentials that were added to the running server: a reload leaves them alone.
     pub(crate) stored: RwLock<Directory>,
@@ -86,6 +90,9 @@ pub enum SettingsProblem {
     /// More of them than the org's limit.
     #[error("it has more devices, consumer apps and users than limits.credentials_max")]
     TooManyCredentials,
+    /// The keys that PubNub SDKs name cannot be used.
+    #[error(transparent)]
+    Keyset(#[from] KeysetProblem),
     /// An allowed origin is none.
     #[error(transparent)]
     Origin(#[from] InvalidOrigin),
@@ -100,22 +107,26 @@ impl Access {
     /// # Errors
     /// Something in them cannot be used.
     pub fn load(settings: Vec<OrgSettings>) -> Result<Access, SettingsError> {
-        let tables = RwLock::new(Arc::new(Tables::build(&settings)?));
+        let pams = settings.iter().map(|org| (OrgId::new(&org.name), Arc::default())).collect();
+        let tables = RwLock::new(Arc::new(Tables::build(&settings, &pams)?));
         let session_key = RwLock::new(SessionKey::random().map(Arc::new));
-        Ok(Access { settings, tables, stored: RwLock::default(), session_key })
+        Ok(Access { settings, pams, tables, stored: RwLock::default(), session_key })
     }
 
     /// Reads all key files again. Callers keep what they were granted before, except those of a device or an app
-    /// whose file holds another secret: they end.
+    /// whose file holds another secret, and those by a token that a keyset's former secret key has signed: they end.
     ///
     /// # Errors
     /// One of them cannot be used; all keys stay as they were.
     pub fn reload(&self) -> Result<(), SettingsError> {
-        let mut tables = Tables::build(&self.settings)?;
+        let mut tables = Tables::build(&self.settings, &self.pams)?;
         let mut current = self.tables.write();
         let ended = tables.credentials.take_over(&current.credentials);
+        let changed = current.keysets.values().filter(|old| !tables.has_secret_key_of(old));
+        let changed: Vec<Arc<Pam>> = changed.map(|keyset| Arc::clone(&keyset.pam)).collect();
         *current = Arc::new(tables);
         ended.iter().for_each(|entry| entry.revocation.revoke());
+        changed.iter().for_each(|pam| pam.end_callers());
         Ok(())
     }
 
@@ -169,6 +180,11 @@ impl Access {
         self.tables().any_origins.check(origin, host, transport)
     }
 
+    /// What was granted and revoked in an org, if there is such an org.
+    pub(crate) fn pam(&self, org: &OrgId) -> Option<&Arc<Pam>> {
+        self.pams.get(org)
+    }
+
     pub(crate) fn tables(&self) -> Arc<Tables> {
         Arc::clone(&self.tables.read())
     }
@@ -196,6 +212,8 @@ pub(crate) struct Tables {
     pub(crate) orgs: BTreeMap<OrgId, Arc<Org>>,
     pub(crate) open: Option<Arc<Org>>,
     pub(crate) credentials: Directory,
+    /// By subscribe key.
+    pub(crate) keysets: HashMap<Box<str>, Arc<Keyset>>,
     /// By digest: looking a guess up takes a time that says nothing about how much of a key it has right.
     keys: HashMap<[u8; 32], ApiKey>,
     any_origins: OriginPolicy,
@@ -233,15 +251,19 @@ impl Org {
 }
 
 impl Tables {
-    fn build(settings: &[OrgSettings]) -> Result<Tables, SettingsError> {
+    fn build(settings: &[OrgSettings], pams: &HashMap<OrgId, Arc<Pam>>) -> Result<Tables, SettingsError> {
         let mut tables = Tables::default();
         for org in settings {
-            tables.add(org).map_err(|problem| SettingsError { org: org.name.clone(), problem })?;
+            tables.add(org, pams).map_err(|problem| SettingsError { org: org.name.clone(), problem })?;
         }
         Ok(tables)
     }
 
-    fn add(&mut self, settings: &OrgSettings) -> Result<(), SettingsProblem> {
+    fn add(
+        &mut self,
+        settings: &OrgSettings,
+        pams: &HashMap<OrgId, Arc<Pam>>,
+    ) -> Result<(), SettingsProblem> {
         if !name::is_org_name(&settings.name) {
             return Err(SettingsProblem::Name);
         }
@@ -268,6 +290,10 @@ impl Tables {
         }
         if self.credentials.count(&org.id) > org.limits.credentials_max {
             return Err(SettingsProblem::TooManyCredentials);
+        }
+        if let Some(keys) = keyset::settings::load(settings)? {
+            let pam = pams.get(&org.id).cloned().unwrap_or_default();
+            self.add_keyset(Keyset::new(keys, &org, pam))?;
         }
         self.any_origins = std::mem::take(&mut self.any_origins).union(&org.origins);
         match self.orgs.insert(org.id.clone(), org) {
@@ -317,6 +343,21 @@ impl Tables {
         match self.credentials.insert(Arc::new(entry)) {
             None => Ok(()),
             Some(_) => Err(CredentialProblem::Duplicate),
+        }
+    }
+
+    fn add_keyset(&mut self, keyset: Keyset) -> Result<(), KeysetProblem> {
+        match self.keysets.insert(keyset.subscribe_key.clone(), Arc::new(keyset)) {
+            None => Ok(()),
+            Some(_) => Err(KeysetProblem::Duplicate),
+        }
+    }
+
+    fn has_secret_key_of(&self, old: &Keyset) -> bool {
+        match (self.keysets.get(&old.subscribe_key).map(|keyset| &keyset.secret_key), &old.secret_key) {
+            (Some(Some(secret_key)), Some(old)) => secret_key.is_same(old),
+            (secret_key, None) => matches!(secret_key, Some(None)),
+            _ => false,
         }
     }
 

@@ -1,6 +1,6 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use antiphon_model::{ChannelFlags, ChannelId, Identity, IdentityKind, OrgId, Timestamp};
 
@@ -29,6 +29,9 @@ pub struct Caller {
 /// Tells the callers that came by a credential that it is gone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Revocation(Arc<AtomicBool>);
+
+/// A [`Revocation`] for as long as a caller has it.
+pub(crate) struct WeakRevocation(Weak<AtomicBool>);
 
 /// Where a caller's identity comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,8 +146,18 @@ impl Revocation {
         self.0.store(true, Ordering::Release);
     }
 
+    pub(crate) fn downgrade(&self) -> WeakRevocation {
+        WeakRevocation(Arc::downgrade(&self.0))
+    }
+
     fn is_revoked(&self) -> bool {
         self.0.load(Ordering::Acquire)
+    }
+}
+
+impl WeakRevocation {
+    pub(crate) fn upgrade(&self) -> Option<Revocation> {
+        self.0.upgrade().map(Revocation)
     }
 }
 

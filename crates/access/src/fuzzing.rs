@@ -9,7 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 
 use crate::{
-    Access, Credential, CredentialKind, DeviceSettings, Login, OrgSettings, Pairing, Secret, is_session_token,
+    Access, Credential, CredentialKind, DeviceSettings, Login, OrgSettings, Pairing, Secret, Signed,
+    SignedRequest, is_session_token, pam,
 };
 
 const SECRET: &str = "test-secret";
@@ -24,7 +25,15 @@ static ACCESS: LazyLock<Access> = LazyLock::new(|| {
         allow: crate::settings::credentials::client(),
         channels: crate::settings::all_channels(),
     };
-    let org = OrgSettings { name: "scala".into(), devices: vec![device], ..OrgSettings::default() };
+    let org = OrgSettings {
+        name: "scala".into(),
+        devices: vec![device],
+        publish_key: Some("test-pub".into()),
+        subscribe_key: Some("test-sub".into()),
+        secret_key: Some(Secret::new(SECRET)),
+        access_manager: true,
+        ..OrgSettings::default()
+    };
     Access::load(vec![org]).expect("the settings are right")
 });
 
@@ -69,6 +78,33 @@ fn signed(claims: &[u8]) {
     assert!(ACCESS.session(&logged_in.token, NOW.later_by(2 * HOUR)).is_err());
 }
 
+/// A token's CBOR without its signature; a text that a client presents as one.
+pub fn pam_token(data: &[u8]) {
+    let keyset = ACCESS.keyset("test-sub").expect("it is in the settings");
+    pam::fuzzing::token(&ACCESS, &keyset, data, NOW);
+}
+
+/// Method, path, query and body of a request, a line each; the body may have more.
+pub fn pam_signature(data: &[u8]) {
+    let mut lines = data.splitn(4, |byte| *byte == b'\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let texts = [line(), line(), line()].map(std::str::from_utf8);
+    let [Ok(method), Ok(raw_path), Ok(raw_query)] = texts else { return };
+    let keyset = ACCESS.keyset("test-sub").expect("it is in the settings");
+    let request = SignedRequest { method, raw_path, raw_query, body: line() };
+    // Nobody knows the key, so nobody signs anything.
+    assert_ne!(keyset.verify(&request, NOW), Ok(Signed::Yes));
+    let signed = keyset.signed_by_sdks(&request, NOW);
+    for raw_query in signed {
+        let request = SignedRequest { raw_query: &raw_query, ..request };
+        assert_eq!(keyset.verify(&request, NOW), Ok(Signed::Yes));
+        let body = [request.body, b"."].concat();
+        let outcome = keyset.verify(&SignedRequest { body: &body, ..request }, NOW);
+        let is_posted = method == "POST" && raw_path.starts_with("/publish/");
+        assert!(outcome != Ok(Signed::Yes) || is_posted);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -77,15 +113,33 @@ mod tests {
 
     #[test]
     fn the_corpus_is_survived() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/access_login");
-        let inputs = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-        assert!(inputs.map(|path| super::login(&std::fs::read(path).unwrap())).count() > 0);
+        replay("access_login", super::login);
+        replay("pam_token", super::pam_token);
+        replay("pam_signature", super::pam_signature);
+    }
+
+    fn replay(name: &str, target: fn(&[u8])) {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
+        let inputs = std::fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path());
+        assert!(inputs.map(|path| target(&std::fs::read(path).unwrap())).count() > 0, "{name}");
     }
 
     proptest! {
         #[test]
         fn any_input_is_survived(data in prop::collection::vec(any::<u8>(), 0..200)) {
             super::login(&data);
+            super::pam_token(&data);
+            super::pam_signature(&data);
+        }
+
+        #[test]
+        fn any_request_is_survived(
+            method in "GET|POST|PATCH|.{0,4}",
+            path in "/(publish|v2|v1)/(objects|files|presence|[a-z]{1,3})(/[^?]{0,5}){0,8}",
+            query in "((sort|state|meta|filter-expr|timestamp|signature|[a-z]{1,3})(=([ -~]|%[0-9A-F]{2}|ü){0,5}&)?){0,6}",
+            body in ".{0,10}",
+        ) {
+            super::pam_signature(format!("{method}\n{path}\n{query}\n{body}").as_bytes());
         }
 
         #[test]

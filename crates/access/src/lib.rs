@@ -3,7 +3,7 @@
 //! A dialect hands over what a client presented, and [`Access::authenticate`] makes a [`Caller`] of it. Devices,
 //! consumer apps and users first get a session token for what they know, by [`Access::login`]. The
 //! node asks [`Caller::may`] before each command; listeners ask [`OriginPolicy`] and [`HostPolicy`] before
-//! they let a browser in. Nothing here knows a protocol, reads a clock or opens a socket: time is an input, and
+//! they let a browser in. For PubNub SDKs an org is a [`Keyset`], with request signatures and an access manager ([`pam`]). Nothing here knows a protocol, reads a clock or opens a socket: time is an input, and
 //! the only IO is reading the key files that the configuration names, in [`Access::load`] and
 //! [`Access::reload`]. Which channels are stored, and for how long, is not decided here.
 
@@ -17,10 +17,12 @@ pub mod fuzzing;
 mod host;
 mod jwt;
 mod key_file;
+mod keyset;
 mod limits;
 mod login;
 mod name;
 mod origin;
+pub mod pam;
 mod password;
 mod permission;
 mod session_token;
@@ -39,6 +41,9 @@ pub use jwt::claims::{Audience, NumericDate, TokenClaims};
 pub use jwt::keys::KeyError;
 pub use jwt::mint::{InspectError, MintError, Unverified, inspect, mint};
 pub use key_file::KeyFileError;
+pub use keyset::Keyset;
+pub use keyset::settings::KeysetProblem;
+pub use keyset::signature::{BadSignature, Signed, SignedRequest};
 pub use limits::gcra::{AtomicGcra, Gcra, RetryAfter};
 pub use limits::identities::IdentityLimits;
 pub use limits::rate::{InvalidRate, Rate};

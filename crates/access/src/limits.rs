@@ -51,6 +51,20 @@ pub struct LimitSettings {
     /// How many devices, consumer apps and users the org may have, those of the configuration and those that
     /// were added to the running server together. Default: 100,000, about 1 KiB of memory each.
     pub credentials_max: usize,
+    /// The longest access manager token, as text. Default: 32 KiB. It has to fit the URL of a request.
+    pub token_bytes_max: usize,
+    /// How big the patterns of an access manager token may become once they are compiled. Default: 8 MiB. A `\w{1,64}` is
+    /// about 4 MiB, because it means the letters of all languages.
+    pub token_patterns_bytes_max: usize,
+    /// How much memory is used for the tokens that were read last, so that they are not read and compiled again with each request.
+    /// Default: 64 MiB. A token takes about 1 KiB, one with patterns from 16 KiB up.
+    pub tokens_remembered_bytes_max: usize,
+    /// How many revoked tokens the org may have that are not over yet. Default: 1,000,000, about 100 bytes each. When there are
+    /// more, none can be revoked but by another secret key.
+    pub revoked_tokens_max: usize,
+    /// How many grants to auth keys the org may have, each for one channel, group or user and one key. Default:
+    /// 1,000,000, about 200 bytes each.
+    pub auth_key_grants_max: usize,
 }
 
 impl Default for LimitSettings {
@@ -71,6 +85,11 @@ impl Default for LimitSettings {
             connections_per_identity_max: 10_000,
             rated_identities_max: 100_000,
             credentials_max: 100_000,
+            token_bytes_max: 32 * 1024,
+            token_patterns_bytes_max: 8 * 1024 * 1024,
+            tokens_remembered_bytes_max: 64 * 1024 * 1024,
+            revoked_tokens_max: 1_000_000,
+            auth_key_grants_max: 1_000_000,
         }
     }
 }

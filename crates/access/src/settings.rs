@@ -34,6 +34,21 @@ pub struct OrgSettings {
     /// Users who log in with a password: `[[org.user]]`. Default: none.
     #[serde(default, rename = "user")]
     pub users: Vec<UserSettings>,
+    /// The publish key that PubNub SDKs name: 1 to 128 of A-Z, a-z, 0-9, `-` and `_`. With `subscribe_key` it makes the org
+    /// a keyset. Default: none, and PubNub SDKs are not served. Without `access_manager`, whoever knows the two keys may
+    /// listen and publish on every channel of the org.
+    pub publish_key: Option<String>,
+    /// The subscribe key that PubNub SDKs name, of the same form. No other org may have it. Default: none.
+    pub subscribe_key: Option<String>,
+    /// The secret key that a keyset's servers sign requests with: 1 to 512 printable ASCII characters without spaces.
+    /// Whoever has it may do everything in the org, and give others tokens. Default: none, and signatures are not looked at.
+    pub secret_key: Option<Secret>,
+    /// A file with the secret key on its only line, instead of `secret_key`.
+    pub secret_key_file: Option<PathBuf>,
+    /// Whether PubNub clients may do only what they were granted, by a token or for their auth key. It needs a secret key.
+    /// Default: false. Clients of other protocols are not concerned.
+    #[serde(default)]
+    pub access_manager: bool,
     /// The origins of web pages that may connect, besides the server's own: `https://app.example.com`,
     /// `https://*.example.com` (subdomains), `null` (files and sandboxes), or `*` for all but `null`. Default:
     /// none. With `*` in an open org, every page that a user of this machine visits can speak for him.
