@@ -1,4 +1,5 @@
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -20,6 +21,15 @@ pub(crate) struct Step<Context> {
     pub(crate) what: &'static str,
     /// Does it.
     pub(crate) run: fn(&Context) -> Outcome,
+}
+
+/// What steps did not do because something is not here, for below the table.
+static LEFT_OUT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Says what a step leaves out because something is not here: at once, and once more below the table.
+pub(crate) fn left_out(what: &str) {
+    println!("LEFT OUT: {what}");
+    LEFT_OUT.lock().unwrap_or_else(PoisonError::into_inner).push(what.to_owned());
 }
 
 enum Ending {
@@ -49,6 +59,9 @@ pub(crate) fn run_steps<Context>(
         endings.push(ending);
     }
     print_table(steps, &endings);
+    for what in LEFT_OUT.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        println!("  LEFT OUT  {what}");
+    }
     let failed = endings.iter().filter(|ending| matches!(ending, Ending::Failed(..))).count();
     let passed = endings.iter().filter(|ending| matches!(ending, Ending::Passed(_))).count();
     println!("{passed} passed, {failed} failed");

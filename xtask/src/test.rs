@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::Outcome;
 use crate::command::{cargo, command, run as run_command, succeeds};
-use crate::steps::{OnFailure, Step, run_steps};
+use crate::steps::{OnFailure, Step, left_out, run_steps};
 use crate::workspace::Workspace;
 use crate::{docs, python, tidy, tools};
 
@@ -43,6 +43,8 @@ const STEPS: &[Step<Workspace>] = &[
         what: "Socket.IO of the binary, beside other dialects, and the dashboard",
         run: standalone,
     },
+    Step { name: "exp", what: "the EXP network with the SDKs that people use", run: exp },
+    Step { name: "sdks", what: "our own SDKs, TypeScript and Python", run: sdks },
 ];
 
 /// Runs all steps, or those asked for, and gives a failure if one of them failed.
@@ -155,6 +157,42 @@ fn standalone(workspace: &Workspace) -> Outcome {
     let chromium = tools::need("chromium", "chromium")?;
     let mut node = command("node", &directory);
     run_command(node.arg("run.mjs").env("ANTIPHON_BIN", workspace.binary()?).env("CHROMIUM", chromium))
+}
+
+fn exp(workspace: &Workspace) -> Outcome {
+    let directory = workspace.root.join("tests/exp");
+    // It has parts of the others' harnesses.
+    for packages in ["tests/exp", "tests/clients", "tests/standalone"] {
+        install_packages(&workspace.root.join(packages))?;
+    }
+    let chromium = tools::need("chromium", "chromium")?;
+    let mut node = command("node", &directory);
+    node.arg("run.mjs").env("ANTIPHON_BIN", workspace.binary()?).env("CHROMIUM", chromium);
+    match python::find_python27() {
+        Some(python) => {
+            let packages =
+                python::packages27(workspace, "exp", &directory.join("python/requirements.txt"), &python)?;
+            node.env("EXP_PYTHON", python).env("EXP_PYTHONPATH", packages);
+        }
+        None => left_out("exp: EVERYTHING THAT NEEDS PYTHON 2.7, which is not here; name one with PYTHON27"),
+    }
+    run_command(&mut node)
+}
+
+fn sdks(workspace: &Workspace) -> Outcome {
+    let binary = workspace.binary()?;
+    let chromium = tools::need("chromium", "chromium")?;
+    let typescript = workspace.root.join("sdk/typescript");
+    install_packages(&typescript)?;
+    run_command(
+        command("npm", &typescript).arg("test").env("ANTIPHON_BIN", &binary).env("CHROMIUM", chromium),
+    )?;
+    let directory = workspace.root.join("sdk/python");
+    let python = python::environment(workspace, "sdk-python", &directory.join("requirements.txt"))?;
+    run_command(command(&python, &directory).args(["-m", "mypy", "--cache-dir=/dev/null"]))?;
+    let mut pytest = command(python, &directory);
+    pytest.args(["-m", "pytest", "--quiet"]).env("ANTIPHON_BIN", binary).env("PYTHONDONTWRITEBYTECODE", "1");
+    run_command(&mut pytest)
 }
 
 fn install_packages(directory: &Path) -> Outcome {

@@ -104,7 +104,8 @@ impl Client {
         let wire = Wire { format, framing: session.framing(), label: None };
         let subscriber = Subscriber { key: self.key, from: subscribed.from, session: self.id, filter: None };
         let subscription = state.fanout.add(subscribed.channel, wire, subscriber);
-        session.listening.push(ListeningTo { channel: Arc::clone(channel), subscription, ending: false });
+        let (channel, from) = (Arc::clone(channel), subscribed.from);
+        session.listening.push(ListeningTo { channel, subscription, from, ending: false });
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Listening {
 pub(crate) struct Missed {
     pub(crate) format: &'static Format,
     pub(crate) label: Option<Label>,
+    /// How far above the publication's channel that is to which the session listens: nothing if it is the channel itself.
+    distance: usize,
     pub(crate) publication: Arc<Publication>,
 }
 
@@ -372,6 +374,7 @@ impl Client {
                 }
             };
         let mut begun = Vec::with_capacity(pending.len());
+        let earlier = slot.listening.len();
         for (one, subscribed) in pending.iter_mut().zip(subscribed) {
             one.missed.extend(subscribed.missed);
             one.gap |= subscribed.gap;
@@ -382,10 +385,11 @@ impl Client {
             let subscriber = Subscriber { key, from, session, filter: one.filter.clone() };
             let subscription = state.fanout.add(uid, wire, subscriber);
             let channel = Arc::clone(&one.channel);
-            slot.listening.push(ListeningTo { channel, subscription, ending: false });
+            slot.listening.push(ListeningTo { channel, subscription, from, ending: false });
         }
         slot.begun = Inbox::pushed_by_this_thread();
         trim(&mut pending, self.worker.settings().recovery_bytes_max);
+        let wildcards = slot.listening.iter().any(|one| is_wildcard(&one.channel));
         let mut listening = Listening { channels: Vec::with_capacity(pending.len()), missed: Vec::new() };
         for (one, from) in pending.into_iter().zip(begun) {
             let wanted = one.missed.into_iter().filter(|publication| {
@@ -393,9 +397,11 @@ impl Client {
                 publication.except != Some(session)
                     && one.filter.as_ref().is_none_or(|filter| filter(publication))
                     && !left_out.iter().any(|channel| slot.listens_to(channel))
+                    && !(wildcards && has_come(&slot.listening[..earlier], publication))
             });
             let before = listening.missed.len();
-            let missed = |publication| Missed { format: one.format, label: one.label.clone(), publication };
+            let (format, distance) = (one.format, distance(&one.channel));
+            let missed = |publication| Missed { format, label: one.label.clone(), distance, publication };
             listening.missed.extend(wanted.map(missed));
             if one.channel.flags().contains(ChannelFlags::PRESENCE) {
                 // Presence is a state more than a history: who comes back asks who is here.
@@ -408,7 +414,9 @@ impl Client {
             };
             listening.channels.push(ListeningOn { channel: one.channel, position: from, gap });
         }
-        listening.missed.sort_by_key(|one| one.publication.position);
+        listening.missed.sort_by_key(|one| (one.publication.position, one.distance));
+        // By a channel and by wildcards above it: the closest counts.
+        listening.missed.dedup_by_key(|one| one.publication.position);
         Ok(listening)
     }
 
@@ -438,6 +446,21 @@ fn has_room(session: &Session, pending: &[Pending]) -> Result<(), ListenError> {
         Some(one) => Err(ListenError::AlreadyListening(Arc::clone(&one.channel))),
         None => Ok(()),
     }
+}
+
+fn is_wildcard(channel: &ChannelId) -> bool {
+    channel.flags().contains(ChannelFlags::WILDCARD)
+}
+
+/// By what those are put in order by which the same is listened to: a wildcard with a shorter name is further away.
+fn distance(channel: &ChannelId) -> usize {
+    if is_wildcard(channel) { usize::MAX - channel.name().len() } else { 0 }
+}
+
+/// Whether a publication has come live, or is about to, by one of these.
+fn has_come(listening: &[ListeningTo], publication: &Publication) -> bool {
+    let by = |one: &ListeningTo| !one.ending && publication.position > one.from;
+    listening.iter().any(|one| by(one) && one.channel.covers(&publication.channel))
 }
 
 /// Lets go of the oldest that was missed where all of it is more than `bytes_max`; the newest of all always stays.

@@ -33,7 +33,7 @@ impl Client {
                 }
                 Outgoing::Raw(bytes) => Waiting::Raw(bytes),
             };
-            self.worker.0.mailbox.push(Task::Send(self.address(), waiting));
+            self.wait(waiting);
         }
     }
 
@@ -48,7 +48,7 @@ impl Client {
         if self.is_in_turn() {
             self.push(frames.into());
         } else if self.is_open() {
-            self.worker.0.mailbox.push(Task::Send(self.address(), Waiting::Raw(frames.into())));
+            self.wait(Waiting::Raw(frames.into()));
         }
     }
 
@@ -108,12 +108,24 @@ impl Client {
             return true;
         }
         let pushed = Inbox::pushed_by_this_thread();
-        let begun = self.worker.with_session(self.key, self.id, |session, _| session.begun == pushed);
+        // What waits was sent before it began to listen, and comes before what it is sent next.
+        let begun = self
+            .worker
+            .with_session(self.key, self.id, |session, _| session.begun == pushed && session.waiting == 0);
         begun.unwrap_or(true) || self.worker.is_caught_up()
+    }
+
+    /// Has a message wait for its turn.
+    fn wait(&self, message: Waiting) {
+        self.worker.with_session(self.key, self.id, |session, _| session.waiting += 1);
+        self.worker.0.mailbox.push(Task::Send(self.address(), message));
     }
 
     /// Sends what had to wait for its turn.
     pub(crate) fn send_waiting(&self, waiting: &Waiting) {
+        self.worker.with_session(self.key, self.id, |session, _| {
+            session.waiting = session.waiting.saturating_sub(1);
+        });
         match waiting {
             Waiting::Message(MessageKind::Text, bytes, compress) => {
                 self.send_at_once(Outgoing::Text(bytes), *compress);

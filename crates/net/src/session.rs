@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use antiphon_access::{Caller, Gcra};
 use antiphon_hub::Subscription;
-use antiphon_model::{ChannelId, Monotonic, SessionId};
+use antiphon_model::{ChannelId, Monotonic, Position, SessionId};
 use bytes::Bytes;
 
 use crate::connection::ConnectionKey;
@@ -42,6 +42,8 @@ pub(crate) struct Session {
     /// How much the worker's thread had pushed into inboxes when the session last began to listen: what was pushed up to then
     /// is not what its next messages have to come after.
     pub(crate) begun: u64,
+    /// How many of its messages wait for their turn among what lies in the worker's inbox.
+    pub(crate) waiting: usize,
     /// Whether its close waits for its turn among what lies in the worker's inbox.
     pub(crate) leaving: bool,
     /// Why it is to be closed, once its outbox is written.
@@ -60,6 +62,8 @@ pub(crate) struct Closing {
 pub(crate) struct ListeningTo {
     pub(crate) channel: Arc<ChannelId>,
     pub(crate) subscription: Subscription,
+    /// What was published there after this came live.
+    pub(crate) from: Position,
     /// Whether its end waits for its turn among what lies in the worker's inbox.
     pub(crate) ending: bool,
 }

@@ -140,13 +140,18 @@ impl Worker {
     fn redirect(&self, from: ClientAddress, to: ClientAddress, mut change: impl FnMut(&mut Waiting)) {
         let mut batch = self.0.batch.take();
         batch.append(&self.0.mailbox.inbox);
+        let mut given = 0;
         for (address, waiting) in batch.waiting() {
             if *address == to {
                 change(waiting);
             } else if *address == from {
                 *address = to;
+                given += 1;
             }
         }
         self.0.batch.replace(batch);
+        if let Some(client) = self.client(to) {
+            self.with_session(client.key, client.id, |session, _| session.waiting += given);
+        }
     }
 }

@@ -276,6 +276,7 @@ impl Worker {
             formats: None,
             dirty: false,
             begun: 0,
+            waiting: 0,
             leaving: false,
             closing: None,
             last_sent: self.0.now.get().monotonic,

@@ -14,7 +14,7 @@ struct Room {
 const ROOMS: &[Room] = &[
     Room { directory: "crates/model", may_use: &[] },
     Room { directory: "crates/hub", may_use: &["crates/model"] },
-    Room { directory: "crates/store", may_use: &["crates/model"] },
+    Room { directory: "crates/store", may_use: &["crates/filter", "crates/model"] },
     Room { directory: "crates/access", may_use: &["crates/model"] },
     Room { directory: "crates/filter", may_use: &[] },
     Room {
@@ -49,6 +49,19 @@ const ROOMS: &[Room] = &[
             "crates/hub",
             "crates/store",
             "crates/access",
+            "crates/model",
+        ],
+    },
+    // Subscribers filter.
+    Room {
+        directory: "crates/dialects/pubnub",
+        may_use: &[
+            "crates/net",
+            "crates/node",
+            "crates/hub",
+            "crates/store",
+            "crates/access",
+            "crates/filter",
             "crates/model",
         ],
     },
@@ -146,6 +159,7 @@ mod tests {
         for (of, on) in [
             ("crates/hub", "crates/model"),
             ("crates/node", "crates/store"),
+            ("crates/store", "crates/filter"),
             ("crates/dialects/http", "crates/net"),
             ("crates/dialects/socketio", "crates/dialects/engineio"),
             ("crates/antiphon", "crates/dialects/socketio"),

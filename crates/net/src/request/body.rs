@@ -68,11 +68,29 @@ where
         }
         match timeout_at(self.deadline, self.collect(bytes_max)).await {
             Ok(result) => result,
-            Err(_) => {
-                let secs = self.timeout.as_secs();
-                Err(Problem::new(ProblemKind::BodyTimeout, format!("the body has to arrive within {secs} s")))
-            }
+            Err(_) => Err(self.too_late()),
         }
+    }
+
+    /// Gives it this long from now on to arrive, instead of what it had.
+    pub fn allow(&mut self, timeout: Duration) {
+        (self.deadline, self.timeout) = (Instant::now() + timeout, timeout);
+    }
+
+    /// Reads the next piece of it; none at its end. How long all of it is, is for the caller to watch.
+    ///
+    /// # Errors
+    /// It takes too long, or breaks off.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, Problem> {
+        match timeout_at(self.deadline, self.next()).await {
+            Ok(result) => result,
+            Err(_) => Err(self.too_late()),
+        }
+    }
+
+    fn too_late(&self) -> Problem {
+        let secs = self.timeout.as_secs();
+        Problem::new(ProblemKind::BodyTimeout, format!("the body has to arrive within {secs} s"))
     }
 
     async fn collect(&mut self, bytes_max: usize) -> Result<Bytes, Problem> {
@@ -192,6 +210,20 @@ mod tests {
         assert_eq!(broken.discard().await, Rest::Read);
         let announced = request(None, Full::new(Bytes::from_static(b"abcdef"))).read(5).await.unwrap_err();
         assert_eq!(announced.status(), 413);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_are_read_piece_by_piece() {
+        let mut body = pieces([Some("ab"), Some("c"), None]);
+        assert_eq!(body.piece().await.unwrap().unwrap(), "ab");
+        assert_eq!(body.piece().await.unwrap().unwrap(), "c");
+        assert_eq!(body.piece().await.unwrap_err().status(), 400);
+        assert_eq!(body.piece().await.unwrap(), None);
+        let begun = Instant::now();
+        let mut endless = request(None, StreamBody::new(Never));
+        endless.allow(Duration::from_secs(5));
+        assert_eq!(endless.piece().await.unwrap_err().status(), 408);
+        assert_eq!(begun.elapsed().as_secs(), 5);
     }
 
     #[tokio::test]

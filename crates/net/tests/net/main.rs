@@ -20,6 +20,7 @@ mod script;
 mod slow;
 mod take_over;
 mod volatile;
+mod wildcards;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

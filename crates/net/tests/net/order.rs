@@ -8,7 +8,7 @@ use antiphon_model::{Draft, Payload};
 use antiphon_net::{Client, Close, Workers};
 
 use crate::client::Heard;
-use crate::dialect::{MESSAGES, channel};
+use crate::dialect::{MESSAGES, channel, want};
 use crate::script::{Script, say};
 use crate::{Running, Setup, StopOnDrop};
 
@@ -86,6 +86,24 @@ fn what_is_sent_comes_after_what_was_published_before_it() {
     drop(socket);
     running.until_empty();
     assert_eq!(running.script.ended(), 1);
+}
+
+/// A session that begins to listen while what it was sent before has to wait: for code that was put into its worker's inbox.
+#[test]
+fn what_is_sent_after_listening_comes_after_what_was_sent_before() {
+    let message = |_: &str, client: &Client| {
+        let worker = client.worker();
+        worker.workers().run(worker.id(), |_| {});
+        for text in ["first", "second"] {
+            say(client, text);
+        }
+        client.try_listen(&[want("b", Since::Now, &MESSAGES)]).unwrap().unwrap();
+        say(client, "third");
+    };
+    let running = Setup { workers: 2, script: Script::new(message), ..Setup::default() }.start();
+    let (mut socket, _) = running.scripted("/x/");
+    socket.text("go");
+    assert_eq!([(); 3].map(|()| socket.next_text()), ["first", "second", "third"]);
 }
 
 /// What other threads send and publish, and what the session publishes and sends itself, each in its own order.

@@ -13,6 +13,7 @@ use crate::handshake::Refusal;
 use crate::packet::Data;
 use crate::payload::V3Framing;
 use crate::session::CloseReason;
+use crate::settings::EngineSettings;
 
 /// What sessions are for. One for each worker, called on its thread only.
 pub trait Application: 'static {
@@ -29,6 +30,11 @@ pub trait Application: 'static {
 
     /// A session begins: says what speaks on it. The client has been sent the open packet, and nothing else.
     fn open(&self, link: &Link) -> Box<dyn Conversation>;
+
+    /// The settings of a session that is about to begin, given those of the server, which it has by default.
+    fn session_settings(&self, _handshake: &Handshake, usual: &Arc<EngineSettings>) -> Arc<EngineSettings> {
+        Arc::clone(usual)
+    }
 
     /// When payloads of a session of revision 3 are binary. By default when they have to be.
     fn v3_framing(&self, _handshake: &Handshake) -> V3Framing {

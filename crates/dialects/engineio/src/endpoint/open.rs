@@ -104,7 +104,7 @@ impl Admitted {
 
     fn begin(self, client: Client, slots: Slots, outlet: Outlet, on: OpenOn) -> Rc<Entry> {
         let Admitted { shared, handshake, binary } = self;
-        let engine = &shared.settings.engine;
+        let engine = shared.application.session_settings(&handshake, &shared.settings.engine);
         let codec = Codec {
             revision: handshake.revision,
             binary,
@@ -112,7 +112,7 @@ impl Admitted {
             v3_text: V3Text::Unknown,
         };
         let now = client.now().monotonic;
-        let session = Session::open(&handshake.sid, codec, on, Arc::clone(engine), now);
+        let session = Session::open(&handshake.sid, codec, on, engine, now);
         Entry::open(shared, Beginning { handshake, client, session, slots, outlet })
     }
 }

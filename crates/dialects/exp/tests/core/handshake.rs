@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use antiphon_access::CredentialKind;
+use serde_json::Value;
 
 use crate::client::Connection;
 use crate::{Other, Running, Setup, channel, subscribe, subscribed, until};
@@ -118,4 +119,32 @@ fn answers_are_binary_for_those_who_read_nothing_else() {
     assert_eq!(own.header("content-type"), Some("text/plain; charset=UTF-8"));
     let other = running.connect().get("EIO=3&transport=polling");
     assert_eq!(other.header("content-type"), Some("text/plain; charset=UTF-8"));
+}
+
+#[test]
+fn clients_have_a_minute_for_their_heartbeat() {
+    let running = Setup { other: Other::SocketIo, ..Setup::default() }.start();
+    let timeout = |query: &str| {
+        let opened = running.connect().get(query).packets();
+        let opened: Value = serde_json::from_str(&opened[0][1..]).unwrap();
+        opened["pingTimeout"].as_u64()
+    };
+    assert_eq!(timeout(&Running::query(&running.token("one"), "polling")), Some(60_000));
+    assert_eq!(timeout("EIO=3&transport=polling&b64=1"), Some(20_000));
+}
+
+#[test]
+fn tokens_of_another_server_are_refused_and_other_credentials_are_the_others_business() {
+    let running = Setup { other: Other::SocketIo, ..Setup::default() }.start();
+    // {"alg":"HS256"}, {"sub":"one"}
+    let foreign = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJvbmUifQ.AAAA";
+    for (credential, revision, status) in
+        [(foreign, 3, 401), (foreign, 4, 200), ("some-key", 3, 200), ("", 3, 200)]
+    {
+        let query = format!("EIO={revision}&transport=polling&token={credential}");
+        assert_eq!(running.connect().get(&query).status, status, "{query}");
+    }
+    let query = format!("EIO=3&transport=polling&token={foreign}");
+    let mut other = running.connect().with("authorization", "Bearer some-key");
+    assert_eq!(other.get(&query).status, 200, "what the header says counts for Socket.IO");
 }

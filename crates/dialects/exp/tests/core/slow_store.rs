@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use antiphon_model::{OrgId, Position, Timestamp};
 use antiphon_store::{
-    Completion, Done, Entry, MemoryStore, Page, Query, Store, StoreError, StoreSettings, StoreStats,
-    StoredCredential,
+    Change, Completion, Done, Entry, MemoryStore, Page, Query, Question, Store, StoreError, StoreSettings,
+    StoreStats, StoredCredential,
 };
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -83,6 +83,14 @@ impl Store for SlowStore {
 
     fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
         self.store.secret(name)
+    }
+
+    fn change(&self, change: Change) {
+        self.store.change(change);
+    }
+
+    fn ask(&self, question: Question) {
+        self.store.ask(question);
     }
 
     fn queue_len(&self) -> usize {
