@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use antiphon_model::{ChannelId, Monotonic, Position};
+use antiphon_model::{ChannelId, Monotonic, Now, Position, Publication};
 use smallvec::SmallVec;
 
+use crate::hub::Shared;
 use crate::presence::Presence;
-use crate::ring::Ring;
-use crate::{Rule, WorkerId};
+use crate::ring::{Ring, RingLimits};
+use crate::{Delivery, Rule, WorkerId};
 
 /// A channel as long as it is in memory: a number that is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,8 +58,38 @@ impl Channel {
         self.workers.iter_mut().find(|listening| listening.worker == worker)
     }
 
-    /// Whether nobody listens or is present.
+    /// Whether nobody listens or is present, and all is told.
     pub(crate) fn is_idle(&self) -> bool {
-        self.workers.is_empty() && self.presence.is_empty()
+        self.workers.is_empty() && self.presence.is_empty() && self.presence.interval.is_none()
+    }
+
+    /// Puts a publication into the inboxes of the workers that listen. Inlined, as [`Channel::remember`]: every publication passes here.
+    #[inline(always)]
+    pub(crate) fn hand_out(
+        &self,
+        publication: &Arc<Publication>,
+        except: Option<&Arc<[ChannelUid]>>,
+        shared: &Shared,
+    ) {
+        for Listening { worker, .. } in &self.workers {
+            let delivery = Delivery::Publication {
+                channel: self.uid,
+                publication: Arc::clone(publication),
+                except: except.cloned(),
+            };
+            shared.inbox(*worker).push(delivery);
+        }
+    }
+
+    /// Puts a publication into the ring.
+    #[inline(always)]
+    pub(crate) fn remember(&mut self, publication: Arc<Publication>, shared: &Shared, now: Now) {
+        let size = self.rule.ring_size.min(self.rule.history_size);
+        let limits = RingLimits {
+            size: if now.monotonic < self.read_until { self.rule.history_size } else { size },
+            bytes: shared.settings.ring_bytes_max,
+            age: self.rule.history_age,
+        };
+        self.ring.push(publication, limits, now.wall);
     }
 }

@@ -19,6 +19,12 @@ pub struct HubSettings {
     pub ring_bytes_max: usize,
     /// How many identities may be present on a channel.
     pub members_max: usize,
+    /// Up to how many members of a channel each who joins or leaves is told of. With more, they are told together.
+    pub presence_announce_max: usize,
+    /// How often that is.
+    pub presence_interval: Duration,
+    /// How many bytes of names are told together; if there are more, none are.
+    pub presence_interval_bytes_max: usize,
     /// How many broadcasts may collect replies at a time.
     pub broadcasts_max: usize,
     /// How many replies are collected for a broadcast.
@@ -37,6 +43,9 @@ impl Default for HubSettings {
             channels_max: 1_000_000,
             ring_bytes_max: 4 << 20,
             members_max: 100_000,
+            presence_announce_max: 1000,
+            presence_interval: Duration::from_secs(10),
+            presence_interval_bytes_max: 24 << 10,
             broadcasts_max: 10_000,
             replies_max: 10_000,
             reply_bytes_max: 16 << 20,

@@ -1,23 +1,26 @@
+mod delete;
 mod listen;
 mod presence;
 mod state;
+mod whereabouts;
+mod wildcard;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use antiphon_model::{ChannelId, Draft, Expects, Now, OrgId, Position, Publication};
+use antiphon_model::{ChannelFlags, ChannelId, Draft, Expects, Now, OrgId, Position, Publication};
 use parking_lot::{Mutex, RwLock};
 
 pub use self::listen::{Recent, Since, SubscribeAllError, SubscribeError, Subscribed};
 use self::state::State;
+use self::whereabouts::Whereabouts;
+use self::wildcard::Wildcards;
 
-use crate::channel::Listening;
 use crate::hub::Shared;
 use crate::replies::Replies;
-use crate::ring::RingLimits;
 use crate::sequence::Sequence;
-use crate::{BroadcastError, Collect, Delivery, Hold, Outcome, Reply, ReplyError, Rule, Rules};
+use crate::{BroadcastError, Collect, Hold, Kinds, Outcome, Reply, ReplyError, Rule, Rules};
 
 /// How many idle channels one [`Org::handle_timeout`] looks at: the lock is not held for longer.
 const FADING_PER_TURN: usize = 256;
@@ -66,6 +69,9 @@ impl Org {
             last_uid: 0,
             fading: VecDeque::new(),
             lingering: BTreeSet::new(),
+            intervals: VecDeque::new(),
+            whereabouts: Whereabouts::default(),
+            wildcards: Wildcards::default(),
         };
         Org {
             id,
@@ -85,6 +91,11 @@ impl Org {
     /// The rule for a channel.
     pub fn rule(&self, channel: &ChannelId) -> Arc<Rule> {
         Arc::clone(self.rules.read().of(channel))
+    }
+
+    /// The kinds of identity that may subscribe to a channel, if access lets them.
+    pub fn subscribers(&self, channel: &ChannelId) -> Kinds {
+        self.rules.read().subscribers(channel)
     }
 
     /// The last position given out.
@@ -231,23 +242,13 @@ impl Org {
     fn deliver(&self, state: &mut State, publication: Arc<Publication>, now: Now) {
         state.delivered = publication.position;
         let except = publication.except_listeners_of.as_deref().map(|channels| state.uids(channels));
-        let Some(channel) = state.channel_for(&publication, self) else { return };
-        for Listening { worker, .. } in &channel.workers {
-            let delivery = Delivery::Publication {
-                channel: channel.uid,
-                publication: Arc::clone(&publication),
-                except: except.clone(),
-            };
-            self.shared.inbox(*worker).push(delivery);
+        if !state.wildcards.is_empty() {
+            self.deliver_to_wildcards(state, &publication, except.as_ref(), now);
         }
+        let Some(channel) = state.channel_for(&publication, self) else { return };
+        channel.hand_out(&publication, except.as_ref(), &self.shared);
         channel.used = now.monotonic;
-        let size = channel.rule.ring_size.min(channel.rule.history_size);
-        let limits = RingLimits {
-            size: if now.monotonic < channel.read_until { channel.rule.history_size } else { size },
-            bytes: self.shared.settings.ring_bytes_max,
-            age: channel.rule.history_age,
-        };
-        channel.ring.push(publication, limits, now.wall);
+        channel.remember(publication, &self.shared, now);
         if channel.is_idle() && !channel.fading {
             let uid = channel.uid;
             channel.fading = true;
@@ -263,12 +264,14 @@ impl Org {
         let mut state = self.state.lock();
         self.release(&mut state, now);
         self.time_out(&mut state, now);
+        self.tell_intervals(&mut state, now);
         self.forget(&mut state, now);
         let fades = state.fading.front().map(|(due, _)| *due);
         let lapses = state.lingering.first().map(|(due, ..)| *due);
+        let intervals = state.intervals.front().map(|(due, _)| *due);
         let held = state.sequence.poll_timeout();
         drop(state);
-        for deadline in [ends, fades, lapses, held].into_iter().flatten() {
+        for deadline in [ends, fades, lapses, intervals, held].into_iter().flatten() {
             self.shared.note_deadline(deadline);
         }
     }
@@ -279,9 +282,8 @@ impl Org {
         {
             let Some((due, uid, identity)) = state.lingering.pop_first() else { return };
             let Some(channel) = state.by_uid(uid) else { continue };
-            let id = Arc::clone(&channel.id);
             let event = channel.presence.lapse(&identity, due);
-            self.tell(state, &id, event, now);
+            self.tell(state, uid, event, now);
             state.fade_if_idle(uid, now.monotonic, &self.shared);
         }
     }
@@ -301,7 +303,10 @@ impl Org {
                 continue;
             }
             channel.ring.expire(channel.rule.history_age, now.wall);
-            let kept = !channel.rule.persist && !channel.ring.is_empty();
+            // What comes by a wildcard comes as long as its channels live: it is no reason to keep the companion.
+            let kept = !channel.rule.persist
+                && !channel.ring.is_empty()
+                && !channel.id.flags().contains(ChannelFlags::WILDCARD);
             if kept || now.monotonic.since(channel.used) < idle {
                 channel.fading = true;
                 state.fade(uid, now.monotonic + idle, &self.shared);

@@ -1,8 +1,12 @@
+mod interval;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use antiphon_model::{Identity, Monotonic, Now, RawJson, SessionId};
 use smallvec::SmallVec;
+
+pub(crate) use self::interval::Interval;
 
 /// How a session goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +48,31 @@ pub enum PresenceError {
     TooManyChannels,
 }
 
+/// What happened to a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happened {
+    Join,
+    Leave,
+    Timeout,
+    State,
+}
+
+impl Happened {
+    /// The name of the event.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Happened::Join => "join",
+            Happened::Leave => "leave",
+            Happened::Timeout => "timeout",
+            Happened::State => "state",
+        }
+    }
+}
+
 /// Something that members and onlookers are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PresenceEvent {
-    /// `join`, `leave`, `timeout` or `state`.
-    pub(crate) name: &'static str,
+    pub(crate) happened: Happened,
     pub(crate) identity: Arc<Identity>,
     pub(crate) state: Option<RawJson>,
     pub(crate) occupancy: usize,
@@ -71,6 +95,8 @@ impl PresenceEvent {
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     members: HashMap<Arc<Identity>, Here, foldhash::fast::RandomState>,
+    /// Who came and went, as long as that is to be told in one event.
+    pub(crate) interval: Option<Box<Interval>>,
 }
 
 #[derive(Debug, Default)]
@@ -123,18 +149,17 @@ impl Presence {
     }
 
     pub(crate) fn members(&self, limit: usize) -> Vec<Member> {
-        let member = |(identity, here): (&Arc<Identity>, &Here)| Member {
-            identity: Arc::clone(identity),
-            state: here.state.clone(),
-            sessions: here.sessions.len(),
-        };
         let mut members: Vec<Member> = self.members.iter().take(limit).map(member).collect();
         members.sort_by(|a, b| a.identity.cmp(&b.identity));
         members
     }
 
-    fn event(&self, name: &'static str, identity: &Arc<Identity>, state: Option<RawJson>) -> PresenceEvent {
-        PresenceEvent { name, identity: Arc::clone(identity), state, occupancy: self.members.len() }
+    pub(crate) fn member(&self, identity: &Identity) -> Option<Member> {
+        self.members.get_key_value(identity).map(member)
+    }
+
+    fn event(&self, happened: Happened, identity: &Arc<Identity>, state: Option<RawJson>) -> PresenceEvent {
+        PresenceEvent { happened, identity: Arc::clone(identity), state, occupancy: self.members.len() }
     }
 
     /// Adds a session, or keeps the identity here without one for a time.
@@ -162,8 +187,8 @@ impl Presence {
             here.state.clone_from(&state);
         }
         let event = match (new, changed) {
-            (true, _) => Some(self.event("join", identity, state)),
-            (false, true) => Some(self.event("state", identity, state)),
+            (true, _) => Some(self.event(Happened::Join, identity, state)),
+            (false, true) => Some(self.event(Happened::State, identity, state)),
             (false, false) => None,
         };
         Change { event, before, after }
@@ -185,7 +210,7 @@ impl Presence {
         }
         let after = here.lingers();
         let gone = here.sessions.is_empty() && after.is_none();
-        let event = if gone { self.remove("leave", identity) } else { None };
+        let event = if gone { self.remove(Happened::Leave, identity) } else { None };
         Change { event, before, after }
     }
 
@@ -194,7 +219,7 @@ impl Presence {
         let Some(here) = self.members.get_mut(identity) else { return Change::default() };
         let before = here.lingers();
         (here.grace, here.heartbeat) = (None, None);
-        let event = if here.sessions.is_empty() { self.remove("leave", identity) } else { None };
+        let event = if here.sessions.is_empty() { self.remove(Happened::Leave, identity) } else { None };
         Change { event, before, after: None }
     }
 
@@ -205,7 +230,7 @@ impl Presence {
             return None;
         }
         (here.grace, here.heartbeat) = (None, None);
-        if here.sessions.is_empty() { self.remove("timeout", identity) } else { None }
+        if here.sessions.is_empty() { self.remove(Happened::Timeout, identity) } else { None }
     }
 
     pub(crate) fn set_state(
@@ -215,13 +240,17 @@ impl Presence {
     ) -> Result<PresenceEvent, PresenceError> {
         let here = self.members.get_mut(identity).ok_or(PresenceError::NotPresent)?;
         here.state.clone_from(&state);
-        Ok(self.event("state", identity, state))
+        Ok(self.event(Happened::State, identity, state))
     }
 
-    fn remove(&mut self, name: &'static str, identity: &Arc<Identity>) -> Option<PresenceEvent> {
+    fn remove(&mut self, happened: Happened, identity: &Arc<Identity>) -> Option<PresenceEvent> {
         let here = self.members.remove(identity)?;
-        Some(self.event(name, identity, here.state))
+        Some(self.event(happened, identity, here.state))
     }
+}
+
+fn member((identity, here): (&Arc<Identity>, &Here)) -> Member {
+    Member { identity: Arc::clone(identity), state: here.state.clone(), sessions: here.sessions.len() }
 }
 
 #[cfg(test)]
@@ -239,7 +268,7 @@ mod tests {
     }
 
     fn name(event: &Option<PresenceEvent>) -> Option<(&'static str, usize)> {
-        event.as_ref().map(|event| (event.name, event.occupancy))
+        event.as_ref().map(|event| (event.happened.as_str(), event.occupancy))
     }
 
     const FIRST: Arrival = Arrival::Session(SessionId(1));

@@ -49,6 +49,25 @@ impl Ring {
         }
     }
 
+    /// Takes out what came after one position and not after another, as far as `which` says; how many there were. They are no gap.
+    pub(crate) fn delete(
+        &mut self,
+        after: Position,
+        until: Position,
+        mut which: impl FnMut(&Publication) -> bool,
+    ) -> usize {
+        let before = self.publications.len();
+        let bytes = &mut self.bytes;
+        self.publications.retain(|one| {
+            let deleted = one.position > after && one.position <= until && which(one);
+            if deleted {
+                *bytes -= one.memory_bytes();
+            }
+            !deleted
+        });
+        before - self.publications.len()
+    }
+
     fn pop(&mut self) {
         if let Some(publication) = self.publications.pop_front() {
             self.bytes -= publication.memory_bytes();
@@ -134,6 +153,21 @@ mod tests {
         assert_eq!(left(24), [10, 20, 30]);
         assert_eq!(left(25), [10, 30]);
         assert_eq!(ring.floor(), Position::ZERO);
+    }
+
+    #[test]
+    fn what_is_deleted_is_no_gap_and_takes_no_room() {
+        let mut ring = Ring::new(Position::ZERO);
+        for position in [10, 20, 30] {
+            ring.push(publication(position, 1), ROOMY, Timestamp(0));
+        }
+        assert_eq!(ring.delete(Position(10), Position(20), |_| false), 0);
+        assert_eq!(ring.delete(Position(10), Position(20), |_| true), 1);
+        assert_eq!((positions(&ring, 0), ring.floor()), (vec![10, 30], Position::ZERO));
+        ring.push(publication(40, 1), ROOMY, Timestamp(0));
+        assert_eq!((positions(&ring, 0), ring.floor()), (vec![10, 30, 40], Position::ZERO));
+        assert_eq!(ring.delete(Position::ZERO, Position(u64::MAX), |_| true), 3);
+        assert_eq!((ring.bytes, ring.is_empty()), (0, true));
     }
 
     #[test]

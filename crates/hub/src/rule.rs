@@ -3,8 +3,14 @@ use std::time::Duration;
 use antiphon_model::{ChannelFlags, ChannelId, ChannelPattern, IdentityKind};
 use std::sync::Arc;
 
-/// How long presence events are kept for those who come back.
-const PRESENCE_AGE: Duration = Duration::from_secs(600);
+/// How long presence events, and what comes by a wildcard, are kept for those who come back.
+const COMPANION_AGE: Duration = Duration::from_secs(600);
+
+/// How many presence events are kept.
+const PRESENCE_SIZE: usize = 100;
+
+/// How many publications a wildcard companion keeps, up to the bytes of any ring: those of many channels, and no store has them.
+const WILDCARD_SIZE: usize = 10_000;
 
 /// When a stored publication is delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +29,11 @@ pub struct Kinds(u8);
 impl Kinds {
     /// Every kind.
     pub const ALL: Kinds = Kinds(u8::MAX);
+
+    /// Those that are in both.
+    pub fn and(self, other: Kinds) -> Kinds {
+        Kinds(self.0 & other.0)
+    }
 
     /// Whether `kind` is one of them.
     pub fn contains(self, kind: IdentityKind) -> bool {
@@ -85,7 +96,7 @@ impl Default for Rule {
 impl Rule {
     /// Whether publications on the channel are kept though nobody listens to it.
     pub(crate) fn keeps(&self, channel: &ChannelId) -> bool {
-        self.history_size > 0 && !channel.flags().contains(ChannelFlags::PRESENCE)
+        self.history_size > 0 && !is_companion(channel)
     }
 }
 
@@ -95,28 +106,57 @@ pub struct Rules {
     rules: Vec<Arc<Rule>>,
     fallback: Arc<Rule>,
     presence: Arc<Rule>,
+    wildcard: Arc<Rule>,
 }
 
 impl Rules {
     /// These, the first that matches, and else the default rule.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Rules {
-        let history_age = Some(PRESENCE_AGE);
-        let presence =
-            Rule { persist: false, presence: false, history_size: 100, history_age, ..Rule::default() };
+        let companion = |size| Rule {
+            persist: false,
+            presence: false,
+            history_size: size,
+            history_age: Some(COMPANION_AGE),
+            ring_size: size,
+            ..Rule::default()
+        };
         Rules {
             rules: rules.into_iter().map(Rule::settled).map(Arc::new).collect(),
             fallback: Arc::default(),
-            presence: Arc::new(presence),
+            presence: Arc::new(companion(PRESENCE_SIZE)),
+            wildcard: Arc::new(companion(WILDCARD_SIZE)),
         }
     }
 
-    /// The rule for a channel. Companion channels of presence have one of their own: kept in memory only.
+    /// The kinds of identity that may subscribe to a channel, if access lets them: to a wildcard companion those that may to every channel
+    /// there can be below it.
+    pub fn subscribers(&self, channel: &ChannelId) -> Kinds {
+        let Some(prefix) = channel.wildcard_prefix() else { return self.of(channel).subscribers };
+        let begin = format!("{prefix}.");
+        let mut kinds = Kinds::ALL;
+        for rule in self.rules.iter().filter(|rule| rule.channels.meets_prefix(&begin)) {
+            kinds = kinds.and(rule.subscribers);
+            if rule.channels.covers_prefix(&begin) {
+                return kinds;
+            }
+        }
+        kinds.and(self.fallback.subscribers)
+    }
+
+    /// The rule for a channel. Companion channels have rules of their own: kept in memory only.
     pub fn of(&self, channel: &ChannelId) -> &Arc<Rule> {
+        if channel.flags().contains(ChannelFlags::WILDCARD) {
+            return &self.wildcard;
+        }
         if channel.flags().contains(ChannelFlags::PRESENCE) {
             return &self.presence;
         }
         self.rules.iter().find(|rule| rule.channels.matches(channel.name())).unwrap_or(&self.fallback)
     }
+}
+
+fn is_companion(channel: &ChannelId) -> bool {
+    [ChannelFlags::PRESENCE, ChannelFlags::WILDCARD].into_iter().any(|flag| channel.flags().contains(flag))
 }
 
 impl Default for Rules {
@@ -147,5 +187,28 @@ mod tests {
         let channel = ChannelId::new("a", ChannelFlags::NONE).unwrap();
         assert!(!nothing.of(&channel).persist);
         assert!(Rules::default().of(&channel).persist);
+    }
+
+    #[test]
+    fn a_wildcard_is_for_whom_every_channel_below_it_is() {
+        let rule = |channels, kind| Rule {
+            channels: ChannelPattern::new(channels),
+            subscribers: [kind].into_iter().collect(),
+            ..Rule::default()
+        };
+        let (device, user) = (IdentityKind::Device, IdentityKind::User);
+        let rules =
+            Rules::new([rule("a.b.c", device), rule("d.*", user), rule("d.e", device), rule("*.f", user)]);
+        let may = |prefix, kind| rules.subscribers(&ChannelId::wildcard_of(prefix).unwrap()).contains(kind);
+        for (prefix, for_devices, for_users) in [
+            ("a", false, false),
+            ("a.b", false, false),
+            ("a.c", false, true),
+            ("d", false, true),
+            ("x", false, true),
+        ] {
+            assert_eq!((may(prefix, device), may(prefix, user)), (for_devices, for_users), "{prefix}.*");
+        }
+        assert!(!Rules::default().of(&ChannelId::wildcard_of("a").unwrap()).persist);
     }
 }

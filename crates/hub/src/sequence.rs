@@ -74,6 +74,21 @@ impl Sequence {
         }
     }
 
+    /// Drops of those that only wait for their turn what was published after one position and not after another, as far as `which`
+    /// says.
+    pub(crate) fn drop_waiting(
+        &mut self,
+        after: Position,
+        until: Position,
+        mut which: impl FnMut(&Publication) -> bool,
+    ) {
+        let from = self.waiting.partition_point(|waiting| waiting.position <= after);
+        let to = self.waiting.partition_point(|waiting| waiting.position <= until).max(from);
+        for waiting in self.waiting.range_mut(from..to).filter(|waiting| waiting.hold == Hold::No) {
+            waiting.publication.take_if(|publication| which(publication));
+        }
+    }
+
     /// The next publication whose turn it is.
     pub(crate) fn poll(&mut self, now: Monotonic) -> Option<Arc<Publication>> {
         while let Some(front) = self.waiting.front() {
@@ -142,6 +157,18 @@ mod tests {
         sequence.settle(first, Outcome::Deliver);
         assert_eq!(polled(&mut sequence, at(49)), [first, second]);
         assert!(enter(&mut sequence, Hold::No).1);
+    }
+
+    #[test]
+    fn what_only_waits_for_its_turn_can_be_dropped() {
+        let mut sequence = Sequence::new(Position::ZERO);
+        let (first, _) = enter(&mut sequence, Hold::Until(at(50)));
+        let (second, _) = enter(&mut sequence, Hold::No);
+        let (third, _) = enter(&mut sequence, Hold::No);
+        sequence.drop_waiting(Position::ZERO, second, |_| true);
+        sequence.drop_waiting(second, third, |_| false);
+        assert_eq!(polled(&mut sequence, at(50)), [first, third]);
+        sequence.drop_waiting(third, first, |_| true);
     }
 
     #[test]

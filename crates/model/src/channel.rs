@@ -39,6 +39,8 @@ impl ChannelFlags {
     pub const CONSUMER: ChannelFlags = ChannelFlags(2);
     /// The companion of a channel that carries its presence events. Never named by a client.
     pub const PRESENCE: ChannelFlags = ChannelFlags(4);
+    /// The companion of all channels whose names begin as its own does: [`ChannelId::wildcard_of`]. Never named by a client.
+    pub const WILDCARD: ChannelFlags = ChannelFlags(8);
 
     /// The flags of a channel as clients name it.
     pub fn new(system: bool, consumer: bool) -> ChannelFlags {
@@ -52,7 +54,7 @@ impl ChannelFlags {
 
     /// The flags of stored bits; bits this version does not know are dropped.
     pub fn from_bits(bits: u8) -> ChannelFlags {
-        ChannelFlags(bits & 7)
+        ChannelFlags(bits & 15)
     }
 
     /// Whether all of `other` are set.
@@ -122,6 +124,38 @@ impl ChannelId {
     pub fn presence(&self) -> ChannelId {
         ChannelId { name: self.name.clone(), flags: self.flags.with(ChannelFlags::PRESENCE) }
     }
+
+    /// The companion of all plain channels below `prefix`: for `a` it is `a.*`, and a publication on `a.b` or `a.b.c` is one on it
+    /// too. With [`ChannelId::presence`] it is the companion of their presence events.
+    ///
+    /// None if `prefix` is not one or two words with a dot between, neither of them empty or with a `*` in it, or is too long or has
+    /// control characters: what looks like a wildcard is a plain name then.
+    pub fn wildcard_of(prefix: &str) -> Option<ChannelId> {
+        if prefix.split('.').count() > WILDCARD_WORDS_MAX || !prefix.split('.').all(is_word) {
+            return None;
+        }
+        ChannelId::new(&format!("{prefix}.*"), ChannelFlags::WILDCARD).ok()
+    }
+
+    /// What [`ChannelId::wildcard_of`] makes the wildcard companions of that this channel lies below, the shortest first. There are two
+    /// at most. The companion of a channel with flags has these too.
+    pub fn wildcard_prefixes(&self) -> WildcardPrefixes<'_> {
+        WildcardPrefixes::of(&self.name)
+    }
+
+    /// Whether it is `other`, or a wildcard companion above it: what is published there comes to who listens here.
+    pub fn covers(&self, other: &ChannelId) -> bool {
+        let above = |prefix: &str| {
+            let below = other.name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'));
+            below && other.flags != self.flags && other.flags.with(ChannelFlags::WILDCARD) == self.flags
+        };
+        self == other || self.wildcard_prefix().is_some_and(above)
+    }
+
+    /// The prefix of a wildcard companion; none of other channels.
+    pub fn wildcard_prefix(&self) -> Option<&str> {
+        if self.flags.contains(ChannelFlags::WILDCARD) { self.name.strip_suffix(".*") } else { None }
+    }
 }
 
 impl fmt::Display for ChannelId {
@@ -131,6 +165,7 @@ impl fmt::Display for ChannelId {
             (ChannelFlags::SYSTEM, " (system)"),
             (ChannelFlags::CONSUMER, " (consumer)"),
             (ChannelFlags::PRESENCE, " (presence)"),
+            (ChannelFlags::WILDCARD, " (wildcard)"),
         ] {
             if self.flags.contains(flag) {
                 f.write_str(word)?;
@@ -140,9 +175,50 @@ impl fmt::Display for ChannelId {
     }
 }
 
+/// How many words a wildcard has before its `*`.
+const WILDCARD_WORDS_MAX: usize = 2;
+
+/// The prefixes of a name that a wildcard can have: see [`ChannelId::wildcard_prefixes`].
+#[derive(Clone, Debug)]
+pub struct WildcardPrefixes<'a> {
+    name: &'a str,
+    /// Where the word begins that comes next.
+    word: usize,
+    left: usize,
+}
+
+impl<'a> WildcardPrefixes<'a> {
+    fn of(name: &'a str) -> WildcardPrefixes<'a> {
+        WildcardPrefixes { name, word: 0, left: WILDCARD_WORDS_MAX }
+    }
+}
+
+impl<'a> Iterator for WildcardPrefixes<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        self.left = self.left.checked_sub(1)?;
+        let rest = &self.name.as_bytes()[self.word..];
+        let len = rest.iter().position(|byte| matches!(byte, b'.' | b'*'));
+        // Below what is no word there is no prefix either.
+        let Some(len) = len.filter(|len| *len > 0 && rest[*len] == b'.') else {
+            self.left = 0;
+            return None;
+        };
+        let end = self.word + len;
+        self.word = end + 1;
+        Some(&self.name[..end])
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains('*')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_are_parsed() {
@@ -160,5 +236,55 @@ mod tests {
         assert_ne!(plain, system);
         assert_ne!(plain, plain.presence());
         assert_eq!(system.to_string(), "a (system)");
+    }
+
+    #[test]
+    fn a_wildcard_has_one_or_two_words_before_its_star() {
+        for (prefix, name) in [("a", "a.*"), ("a.b", "a.b.*"), ("ü #", "ü #.*")] {
+            let wildcard = ChannelId::wildcard_of(prefix).unwrap();
+            assert_eq!((wildcard.name(), wildcard.flags()), (name, ChannelFlags::WILDCARD));
+            assert_eq!(wildcard.wildcard_prefix(), Some(prefix));
+            assert_ne!(wildcard, ChannelId::new(name, ChannelFlags::NONE).unwrap());
+        }
+        for prefix in ["", ".", "a.", ".a", "a..b", "a.b.c", "*", "a.*", "a*", "*.a", "a\n"] {
+            assert_eq!(ChannelId::wildcard_of(prefix), None, "{prefix:?}");
+        }
+        assert_eq!(ChannelId::wildcard_of(&"x".repeat(CHANNEL_NAME_BYTES_MAX - 1)), None);
+    }
+
+    #[test]
+    fn a_channel_lies_below_the_wildcards_that_it_begins_as() {
+        for (name, expected) in [
+            ("a", &[][..]),
+            ("a.b", &["a"]),
+            ("a.b.c", &["a", "a.b"]),
+            ("a.b.c.d", &["a", "a.b"]),
+            ("a.", &["a"]),
+            ("a..b", &["a"]),
+            (".a.b", &[]),
+            ("*.a", &[]),
+            ("a.*", &["a"]),
+            ("a.*.b", &["a"]),
+            ("ä.ö.ü", &["ä", "ä.ö"]),
+        ] {
+            let channel = ChannelId::new(name, ChannelFlags::NONE).unwrap();
+            assert_eq!(channel.wildcard_prefixes().collect::<Vec<_>>(), expected, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_channel_is_below_a_wildcard_if_its_name_begins_so(name in "[ab.*]{1,6}", prefix in "[ab.*]{0,4}") {
+            let channel = ChannelId::new(&name, ChannelFlags::NONE).unwrap();
+            let below = channel.wildcard_prefixes().any(|one| one == prefix);
+            let begins = ChannelId::wildcard_of(&prefix).is_some() && name.starts_with(&format!("{prefix}."));
+            prop_assert_eq!(below, begins);
+            if let Some(wildcard) = ChannelId::wildcard_of(&prefix) {
+                prop_assert_eq!(wildcard.covers(&channel), below);
+                prop_assert_eq!(wildcard.presence().covers(&channel.presence()), below);
+                prop_assert!(!wildcard.covers(&channel.presence()) && !wildcard.presence().covers(&channel));
+                prop_assert!(!channel.covers(&wildcard) && wildcard.covers(&wildcard));
+            }
+        }
     }
 }

@@ -15,7 +15,9 @@ mod publication;
 mod time;
 
 pub use arguments::{Arguments, InvalidArguments};
-pub use channel::{CHANNEL_NAME_BYTES_MAX, ChannelFlags, ChannelId, InvalidChannelName, OrgId};
+pub use channel::{
+    CHANNEL_NAME_BYTES_MAX, ChannelFlags, ChannelId, InvalidChannelName, OrgId, WildcardPrefixes,
+};
 pub use identity::{Identity, IdentityKind};
 pub use json_tokens::{JsonToken, JsonTokens, unescape_json};
 pub use pattern::ChannelPattern;

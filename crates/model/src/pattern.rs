@@ -35,6 +35,17 @@ impl ChannelPattern {
         }
         rest.ends_with(last)
     }
+
+    /// Whether some name that begins with `prefix` matches.
+    pub fn meets_prefix(&self, prefix: &str) -> bool {
+        let (first, stars) = self.0.split_once('*').map_or((&*self.0, false), |(first, _)| (first, true));
+        first.starts_with(prefix) || (stars && prefix.starts_with(first))
+    }
+
+    /// Whether every name that begins with `prefix` matches.
+    pub fn covers_prefix(&self, prefix: &str) -> bool {
+        self.0.ends_with('*') && self.matches(prefix)
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +87,39 @@ mod tests {
         fn agrees_with_the_obvious_recursion(pattern in "[ab*]{0,6}", name in "[ab]{0,8}") {
             let expected = reference(pattern.as_bytes(), name.as_bytes());
             prop_assert_eq!(ChannelPattern::new(&pattern).matches(&name), expected);
+        }
+
+        #[test]
+        fn what_a_prefix_may_become_is_known(pattern in "[ab*]{0,5}", prefix in "[ab]{0,4}", rest in "[ab]{0,5}") {
+            let text = pattern.replace('*', "b");
+            let pattern = ChannelPattern::new(&pattern);
+            let name = format!("{prefix}{rest}");
+            prop_assert!(!pattern.matches(&name) || pattern.meets_prefix(&prefix));
+            prop_assert!(!pattern.covers_prefix(&prefix) || pattern.matches(&name));
+            // A witness: what a pattern says with its stars filled, behind the prefix.
+            let witness = format!("{prefix}{text}");
+            prop_assert!(pattern.meets_prefix(&prefix) || !pattern.matches(&witness));
+        }
+    }
+
+    #[test]
+    fn patterns_meet_and_cover_prefixes() {
+        for (pattern, prefix, meets, covers) in [
+            ("a.*", "a.", true, true),
+            ("a*", "a.", true, true),
+            ("*", "a.", true, true),
+            ("a.b.*", "a.", true, false),
+            ("a.b", "a.", true, false),
+            ("*.b", "a.", true, false),
+            ("a", "a.", false, false),
+            ("b.*", "a.", false, false),
+        ] {
+            let pattern = ChannelPattern::new(pattern);
+            assert_eq!(
+                (pattern.meets_prefix(prefix), pattern.covers_prefix(prefix)),
+                (meets, covers),
+                "{pattern:?}"
+            );
         }
     }
 }

@@ -71,6 +71,20 @@ pub enum ReadError {
     TooManyChannels,
 }
 
+/// Why a part of a channel's past is not deleted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DeleteFailed {
+    /// The caller may not.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The store did not do it, or not all of it.
+    #[error("not all of it could be deleted: {0}")]
+    Unavailable(#[from] StoreError),
+    /// The node is about to stop.
+    #[error("the server is stopping")]
+    Closing,
+}
+
 /// Why a reply was not taken.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReplyFailed {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use antiphon_access::{Caller, Permission};
 use antiphon_model::{ChannelId, Position, Publication};
@@ -8,6 +9,9 @@ use crate::{Node, NodeOrg, ReadError};
 
 /// How many publications are read from the store at a time.
 const PAGE: usize = 1000;
+
+/// How often something is read at most, because something was deleted meanwhile.
+const READ_ATTEMPTS_MAX: usize = 5;
 
 /// Which publications of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +52,7 @@ impl Node {
     pub fn may_listen(&self, caller: &Caller, channel: &ChannelId) -> Result<(), ReadError> {
         caller.may(Permission::Subscribe, channel)?;
         let kind = caller.identity.kind;
-        if !self.org(&caller.org).hub.rule(channel).subscribers.contains(kind) {
+        if !self.org(&caller.org).hub.subscribers(channel).contains(kind) {
             return Err(ReadError::KindRefused(kind));
         }
         Ok(())
@@ -85,13 +89,14 @@ impl Node {
             Window::After(asked) => {
                 self.may_listen(caller, channel)?;
                 let since = self.recover_from(caller, channel, asked);
-                let mut history = self.after(org, channel, since, limit).await?;
+                let mut history =
+                    undisturbed(org, async || self.after(org, channel, since, limit).await).await?;
                 history.gap |= since != asked && asked != Position::ZERO;
                 Ok(history)
             }
             Window::Newest => {
                 caller.may(Permission::History, channel)?;
-                self.newest(org, channel, limit).await
+                undisturbed(org, async || self.newest(org, channel, limit).await).await
             }
         }
     }
@@ -165,6 +170,17 @@ impl Node {
         bytes_max: usize,
     ) -> Result<MissedInStore, StoreError> {
         let org = self.org(&caller.org);
+        undisturbed(org, async || self.read_missed(org, channel, since, floor, bytes_max).await).await
+    }
+
+    async fn read_missed(
+        &self,
+        org: &NodeOrg,
+        channel: &Arc<ChannelId>,
+        since: Position,
+        floor: Position,
+        bytes_max: usize,
+    ) -> Result<MissedInStore, StoreError> {
         self.settled().await?;
         let count_max = self.settings.recovery_max;
         let (mut pages, mut count, mut bytes, mut gap) = (Vec::new(), 0, 0, false);
@@ -193,11 +209,11 @@ impl Node {
     }
 
     /// Waits for the commits that are under way: what was delivered before its own may have left memory already.
-    async fn settled(&self) -> Result<(), StoreError> {
+    pub(crate) async fn settled(&self) -> Result<(), StoreError> {
         if self.store.queue_len() == 0 { Ok(()) } else { self.store.flush().await }
     }
 
-    async fn read(
+    pub(crate) async fn read(
         &self,
         org: &NodeOrg,
         channel: &Arc<ChannelId>,
@@ -212,6 +228,23 @@ impl Node {
             now: self.now().wall,
         };
         self.store.read(query).await
+    }
+}
+
+/// Reads, and again if something was deleted meanwhile: it may be among what was read, and whoever deleted it has been told that it
+/// is gone.
+pub(crate) async fn undisturbed<T, E>(
+    org: &NodeOrg,
+    mut read: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    let mut attempts = 1;
+    loop {
+        let deletions = org.deletions.load(Ordering::Acquire);
+        let result = read().await;
+        if org.deletions.load(Ordering::Acquire) == deletions || attempts == READ_ATTEMPTS_MAX {
+            return result;
+        }
+        attempts += 1;
     }
 }
 

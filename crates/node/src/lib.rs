@@ -13,21 +13,23 @@ mod idempotency;
 pub mod metrics;
 mod node;
 mod org;
+mod past;
 mod presence;
 mod publish;
 mod publish_all;
 mod settings;
 
-/// What the store says when it cannot; so that those above need not know the store.
-pub use antiphon_store::StoreError;
+/// What the store says when it cannot, and from which end it reads; so that those above need not know the store.
+pub use antiphon_store::{End, StoreError};
 pub use clock::SystemClock;
 pub use collect::Collected;
 pub use credentials::{Existing, check_admin};
-pub use error::{CredentialsFailed, PresenceFailed, PublishError, ReadError, ReplyFailed};
+pub use error::{CredentialsFailed, DeleteFailed, PresenceFailed, PublishError, ReadError, ReplyFailed};
 pub use history::{History, MissedInStore, Window};
 pub use metrics::Metrics;
 pub use node::{Node, NodeParts};
 pub use org::{NodeOrg, TooManySessions};
+pub use past::{Between, Past};
 pub use publish::{Completion, Receipt};
 pub use publish_all::CompletionOfAll;
 pub use settings::{NodeSettings, OrgParts};

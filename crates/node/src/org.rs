@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use antiphon_access::{AtomicGcra, Caller, IdentityLimits};
 use antiphon_hub::Org;
@@ -15,6 +16,8 @@ pub struct NodeOrg {
     pub(crate) attempts: Mutex<Attempts>,
     pub(crate) rate: AtomicGcra,
     pub(crate) identity_rates: IdentityLimits,
+    /// How often something was deleted from a channel's past.
+    pub(crate) deletions: AtomicU64,
     sessions: Mutex<Sessions>,
 }
 
@@ -43,6 +46,7 @@ impl NodeOrg {
             attempts: Mutex::default(),
             rate: AtomicGcra::default(),
             identity_rates: IdentityLimits::new(rated_identities_max),
+            deletions: AtomicU64::new(0),
             sessions: Mutex::default(),
         }
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use antiphon_access::{Caller, Permission, Refused};
 use antiphon_hub::{Departure, Member};
-use antiphon_model::{ChannelId, RawJson, SessionId};
+use antiphon_model::{ChannelId, Identity, RawJson, SessionId};
 
 use crate::{Node, PresenceFailed};
 
@@ -20,6 +20,32 @@ impl Node {
     ) -> Result<(usize, Vec<Member>), Refused> {
         caller.may(Permission::Presence, channel)?;
         Ok(self.org(&caller.org).hub.members(channel, limit))
+    }
+
+    /// A member of a channel; none if the identity is not present there.
+    ///
+    /// # Errors
+    /// The caller may not see it.
+    pub fn member(
+        &self,
+        caller: &Caller,
+        channel: &ChannelId,
+        identity: &Identity,
+    ) -> Result<Option<Member>, Refused> {
+        caller.may(Permission::Presence, channel)?;
+        Ok(self.org(&caller.org).hub.member(channel, identity))
+    }
+
+    /// The channels on which an identity is present: at most `limit` of those whose presence the caller may see.
+    pub fn channels_of(&self, caller: &Caller, identity: &Identity, limit: usize) -> Vec<Arc<ChannelId>> {
+        let shown = |channel: &ChannelId| caller.may(Permission::Presence, channel).is_ok();
+        self.org(&caller.org).hub.channels_of(identity, limit, shown)
+    }
+
+    /// The channels on which somebody is present, and how many are: at most `limit` of those whose presence the caller may see.
+    pub fn occupied(&self, caller: &Caller, limit: usize) -> Vec<(Arc<ChannelId>, usize)> {
+        let shown = |channel: &ChannelId| caller.may(Permission::Presence, channel).is_ok();
+        self.org(&caller.org).hub.occupied(limit, shown)
     }
 
     /// Counts a session as present.

@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use antiphon_access::{Caller, Permission, RetryAfter};
 use antiphon_hub::{BroadcastError, Collect, Delivering, Hold, Outcome, Reply, ReplyError, Rule};
-use antiphon_model::{ChannelId, Draft, Kind, Now, Payload, Position, Publication, Storing};
+use antiphon_model::{ChannelId, Draft, Now, Payload, Position, Publication, Storing};
 use antiphon_store::{Committed, Entry, StoreError};
 use tokio::sync::oneshot;
 
 use crate::idempotency::{Attempt, Verdict};
+use crate::past::is_past;
 use crate::{Node, NodeOrg, PublishError, ReplyFailed};
 
 /// A publication was taken.
@@ -321,10 +322,8 @@ impl Node {
 }
 
 pub(crate) fn keep(draft: &Draft, rule: &Rule) -> Keep {
-    let kept = rule.persist
-        && rule.history_size > 0
-        && draft.storing == Storing::ByRule
-        && draft.kind != Kind::Signal;
+    let kept =
+        rule.persist && rule.history_size > 0 && draft.storing == Storing::ByRule && is_past(draft.kind);
     if kept { Keep::Yes(rule.deliver) } else { Keep::No }
 }
 

@@ -7,8 +7,8 @@ use antiphon_model::{ChannelId, Draft, Identity, Kind, Now, Payload, RawJson, Se
 
 use super::Org;
 use super::state::State;
-use crate::presence::{Arrival, PresenceEvent};
-use crate::{Departure, Hold, Member, PresenceError};
+use crate::presence::{Arrival, Happened, PresenceEvent};
+use crate::{ChannelUid, Departure, Hold, Member, PresenceError};
 
 impl Org {
     /// Counts a session of an identity as present.
@@ -62,7 +62,7 @@ impl Org {
         }
         let change = presence.join(identity, arrival, member_state);
         state.linger(uid, identity, &change, &self.shared);
-        self.tell(&mut state, id, change.event, now);
+        self.tell(&mut state, uid, change.event, now);
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl Org {
         let uid = channel.uid;
         let change = channel.presence.leave(identity, session, departure);
         state.linger(uid, identity, &change, &self.shared);
-        self.tell(&mut state, id, change.event, now);
+        self.tell(&mut state, uid, change.event, now);
         state.fade_if_idle(uid, now.monotonic, &self.shared);
     }
 
@@ -91,7 +91,7 @@ impl Org {
         let uid = channel.uid;
         let change = channel.presence.depart(identity);
         state.linger(uid, identity, &change, &self.shared);
-        self.tell(&mut state, id, change.event, now);
+        self.tell(&mut state, uid, change.event, now);
         state.fade_if_idle(uid, now.monotonic, &self.shared);
     }
 
@@ -108,8 +108,9 @@ impl Org {
     ) -> Result<(), PresenceError> {
         let mut state = self.state.lock();
         let channel = state.channels.get_mut(id).ok_or(PresenceError::NotPresent)?;
+        let uid = channel.uid;
         let event = channel.presence.set_state(identity, member_state)?;
-        self.tell(&mut state, id, Some(event), now);
+        self.tell(&mut state, uid, Some(event), now);
         Ok(())
     }
 
@@ -121,12 +122,50 @@ impl Org {
         })
     }
 
-    pub(super) fn tell(&self, state: &mut State, id: &ChannelId, event: Option<PresenceEvent>, now: Now) {
+    /// Notes what happened to a member, and tells of it: at once, or on a crowded channel with what else happens within some time.
+    pub(super) fn tell(&self, state: &mut State, uid: ChannelUid, event: Option<PresenceEvent>, now: Now) {
         let Some(event) = event else { return };
-        let mut draft = Draft::new(Arc::new(id.presence()), Payload::Json(event.payload(now)));
+        match event.happened {
+            Happened::Join => state.whereabouts.came(&event.identity, uid),
+            Happened::Leave | Happened::Timeout => {
+                state.whereabouts.went(&event.identity, uid, event.occupancy);
+            }
+            Happened::State => {}
+        }
+        let Some(channel) = state.by_uid(uid) else { return };
+        let settings = &self.shared.settings;
+        // What is told together is told before what comes after it.
+        let crowded = event.occupancy > settings.presence_announce_max || channel.presence.interval.is_some();
+        if crowded && event.happened != Happened::State {
+            let first = channel.presence.interval.is_none();
+            let interval = channel.presence.interval.get_or_insert_default();
+            interval.note(&event.identity, event.happened, settings.presence_interval_bytes_max);
+            if first {
+                let due = now.monotonic + settings.presence_interval;
+                state.intervals.push_back((due, uid));
+                self.shared.note_deadline(due);
+            }
+            return;
+        }
+        let mut draft = Draft::new(Arc::new(channel.id.presence()), Payload::Json(event.payload(now)));
         draft.kind = Kind::Presence;
-        draft.name = Some(event.name.into());
+        draft.name = Some(event.happened.as_str().into());
         draft.publisher = Some(event.identity);
         self.enter(state, draft, Hold::No, now);
+    }
+
+    /// Tells who came and went on crowded channels.
+    pub(super) fn tell_intervals(&self, state: &mut State, now: Now) {
+        while let Some((_, uid)) = state.intervals.pop_front_if(|(due, _)| *due <= now.monotonic) {
+            let Some(channel) = state.by_uid(uid) else { continue };
+            let Some(interval) = channel.presence.interval.take() else { continue };
+            if let Some(payload) = interval.payload(channel.presence.occupancy(), now) {
+                let mut draft = Draft::new(Arc::new(channel.id.presence()), Payload::Json(payload));
+                draft.kind = Kind::Presence;
+                draft.name = Some("interval".into());
+                self.enter(state, draft, Hold::No, now);
+            }
+            state.fade_if_idle(uid, now.monotonic, &self.shared);
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use antiphon_model::{ChannelId, Identity, Monotonic, Position, Publication};
 
+use super::whereabouts::Whereabouts;
+use super::wildcard::Wildcards;
 use super::{Org, TooManyChannels};
 use crate::ChannelUid;
 use crate::channel::Channel;
@@ -25,6 +27,10 @@ pub(super) struct State {
     /// Idle channels, and when to look at them.
     pub(super) fading: VecDeque<(Monotonic, ChannelUid)>,
     pub(super) lingering: BTreeSet<(Monotonic, ChannelUid, Arc<Identity>)>,
+    /// The channels that tell together who came and went, and when: all wait for the same time, so the first is due first.
+    pub(super) intervals: VecDeque<(Monotonic, ChannelUid)>,
+    pub(super) whereabouts: Whereabouts,
+    pub(super) wildcards: Wildcards,
 }
 
 impl State {
@@ -34,11 +40,12 @@ impl State {
     }
 
     pub(super) fn open(&mut self, id: &Arc<ChannelId>, org: &Org) -> &mut Channel {
-        let State { channels, names, last_uid, delivered, forgotten, .. } = self;
+        let State { channels, names, last_uid, delivered, forgotten, wildcards, .. } = self;
         channels.entry(Arc::clone(id)).or_insert_with(|| {
             *last_uid += 1;
             let uid = ChannelUid(*last_uid);
             names.insert(uid, Arc::clone(id));
+            wildcards.insert(id, uid);
             let rule = org.rule(id);
             let floor = if rule.keeps(id) { *forgotten } else { *delivered };
             Channel::new(uid, Arc::clone(id), rule, floor)
@@ -71,8 +78,9 @@ impl State {
     }
 
     pub(super) fn remove(&mut self, uid: ChannelUid) {
-        if let Some(id) = self.names.remove(&uid)
-            && let Some(channel) = self.channels.remove(&id)
+        let Some(id) = self.names.remove(&uid) else { return };
+        self.wildcards.remove(&id, uid);
+        if let Some(channel) = self.channels.remove(&id)
             && channel.rule.keeps(&id)
         {
             self.forgotten = self.forgotten.max(channel.ring.last());

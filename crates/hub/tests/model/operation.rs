@@ -49,6 +49,12 @@ pub(crate) enum Operation {
     Unsubscribe {
         who: Index,
     },
+    /// What is between two positions, of what was published until then.
+    Delete {
+        chan: usize,
+        after: From,
+        until: From,
+    },
     Drain {
         worker: u16,
     },
@@ -90,6 +96,8 @@ pub(crate) enum Operation {
 pub(crate) enum Which {
     Itself,
     Companion,
+    Wildcard,
+    WildcardCompanion,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -142,7 +150,12 @@ fn operation(chans: usize) -> impl Strategy<Value = Operation> {
     use Operation::*;
     let hold = || prop::option::weighted(0.3, 0..200u64);
     let index = any::<Index>;
-    let which = prop_oneof![3 => Just(Which::Itself), 1 => Just(Which::Companion)];
+    let which = prop_oneof![
+        6 => Just(Which::Itself),
+        2 => Just(Which::Companion),
+        2 => Just(Which::Wildcard),
+        1 => Just(Which::WildcardCompanion),
+    ];
     let several = prop::collection::vec((0..chans, which), 1..4);
     let except_of = prop_oneof![
         4 => Just(Vec::new()),
@@ -160,6 +173,7 @@ fn operation(chans: usize) -> impl Strategy<Value = Operation> {
         6 => index().prop_map(|who| Disconnect { who }),
         8 => (index(), 0..3u16).prop_map(|(who, worker)| Resubscribe { who, worker }),
         2 => index().prop_map(|who| Unsubscribe { who }),
+        3 => (0..chans, since(), since()).prop_map(|(chan, after, until)| Delete { chan, after, until }),
         12 => (0..3u16).prop_map(|worker| Drain { worker }),
         3 => (0..chans, since()).prop_map(|(chan, since)| Recent { chan, since }),
         12 => (0..chans, 0..3usize, presence())

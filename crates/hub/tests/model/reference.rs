@@ -5,11 +5,28 @@ use std::time::Duration;
 
 use antiphon_model::{Monotonic, Now, Position};
 
-/// A channel of the test, or the companion with its presence events.
+use crate::{ANNOUNCE_MAX, INTERVAL, INTERVAL_BYTES_MAX, PREFIXES};
+
+/// A channel of the test, or the companion with its presence events; or a wildcard, of either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Chan {
     Plain(usize),
     Companion(usize),
+    Wildcard(usize),
+    WildcardCompanion(usize),
+}
+
+impl Chan {
+    /// Whether one channel of the specs is below this one if it is a wildcard, or is this one.
+    pub(crate) fn covers(self, other: Chan, specs: &[Spec]) -> bool {
+        let below =
+            |prefix: usize, chan: usize| specs[chan].name.starts_with(&format!("{}.", PREFIXES[prefix]));
+        match (self, other) {
+            (Chan::Wildcard(prefix), Chan::Plain(chan))
+            | (Chan::WildcardCompanion(prefix), Chan::Companion(chan)) => below(prefix, chan),
+            (this, other) => this == other,
+        }
+    }
 }
 
 /// How a channel of the test behaves.
@@ -25,7 +42,7 @@ pub(crate) struct Spec {
 
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
-/// The rule for companions.
+/// The rule for companions. How much the hub keeps of them is not held against it: only that it says so.
 const COMPANION: Spec =
     Spec { name: "", persist: false, history: 100, ring: 100, age: Some(WEEK), presence: false };
 
@@ -46,6 +63,10 @@ pub(crate) struct Entry {
     pub(crate) withdrawn: bool,
     /// Whether memory keeps it.
     kept: bool,
+    /// As if it had never been.
+    deleted: bool,
+    /// The same for who listens to a wildcard: it may have been kept there longer than on its channel.
+    deleted_above: bool,
     /// Whether it was too old at some time.
     perhaps_dropped: bool,
 }
@@ -79,6 +100,15 @@ impl Presence {
     pub(crate) fn deadline(&self) -> Option<Monotonic> {
         self.grace.max(self.heartbeat)
     }
+}
+
+/// What is to be told together of a channel.
+#[derive(Clone, Debug, Default)]
+struct Interval {
+    /// Who was here when it began.
+    before: BTreeSet<usize>,
+    /// Everything that happened.
+    log: Vec<(usize, &'static str)>,
 }
 
 /// A broadcast and what its collector has to have been told.
@@ -115,6 +145,8 @@ pub(crate) struct Reference {
     pub(crate) doubt: Position,
     pub(crate) listeners: BTreeMap<u64, Listener>,
     pub(crate) present: BTreeMap<(usize, usize), Presence>,
+    /// In the order in which they are due.
+    intervals: VecDeque<(Monotonic, usize, Interval)>,
     pub(crate) broadcasts: Vec<Broadcast>,
 }
 
@@ -129,6 +161,7 @@ impl Reference {
             doubt: floor,
             listeners: BTreeMap::new(),
             present: BTreeMap::new(),
+            intervals: VecDeque::new(),
             broadcasts: Vec::new(),
         }
     }
@@ -136,7 +169,7 @@ impl Reference {
     pub(crate) fn spec(&self, chan: Chan) -> Spec {
         match chan {
             Chan::Plain(index) => self.specs[index],
-            Chan::Companion(_) => COMPANION,
+            Chan::Companion(_) | Chan::Wildcard(_) | Chan::WildcardCompanion(_) => COMPANION,
         }
     }
 
@@ -167,6 +200,8 @@ impl Reference {
             delivered: None,
             withdrawn: false,
             kept: false,
+            deleted: false,
+            deleted_above: false,
             perhaps_dropped: false,
         });
         if self.waiting() == 1 && hold.is_none() {
@@ -192,9 +227,10 @@ impl Reference {
             self.entries[*at].kept = false;
         }
         self.expire(chan, Position::ZERO, now);
-        let entry = &self.entries[index];
+        let (entry, specs) = (&self.entries[index], self.specs);
         for (session, listener) in &mut self.listeners {
-            let asked = listener.channels.get(&chan).is_some_and(|from| position > *from);
+            let mut channels = listener.channels.iter();
+            let asked = channels.any(|(on, from)| on.covers(chan, specs) && position > *from);
             let from = |chan: usize| listener.channels.get(&Chan::Plain(chan));
             let left_out =
                 entry.except_of.iter().any(|chan| from(*chan).is_some_and(|from| position > *from));
@@ -224,6 +260,25 @@ impl Reference {
         }
     }
 
+    /// Deletes what nobody holds any more, of what was published after one position and not after another.
+    pub(crate) fn delete(&mut self, chan: Chan, after: Position, until: Position) {
+        let (turn, persist) = (self.turn, self.spec(chan).persist);
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            if entry.chan != chan || entry.position <= after || entry.position > until {
+                continue;
+            }
+            if index >= turn {
+                entry.dropped |= entry.hold.is_none();
+                continue;
+            }
+            entry.deleted_above = true;
+            // What memory had let go of before is a gap still.
+            if persist || entry.kept {
+                (entry.deleted, entry.kept) = (true, false);
+            }
+        }
+    }
+
     pub(crate) fn release(&mut self, now: Now) {
         while self.turn < self.entries.len() {
             if self.entries[self.turn].hold.is_some_and(|until| until > now.monotonic) {
@@ -233,9 +288,13 @@ impl Reference {
         }
     }
 
-    /// Everything delivered on a channel after a position.
+    /// Everything delivered on a channel after a position, and not deleted.
     pub(crate) fn since(&self, chan: Chan, position: Position) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(move |e| e.chan == chan && e.delivered.is_some() && e.position > position)
+        let deleted =
+            move |entry: &Entry| if entry.chan == chan { entry.deleted } else { entry.deleted_above };
+        let delivered = move |entry: &&Entry| entry.delivered.is_some() && !deleted(entry);
+        let here = move |entry: &&Entry| chan.covers(entry.chan, self.specs) && entry.position > position;
+        self.entries.iter().filter(delivered).filter(here)
     }
 
     /// The part of it that memory keeps.
@@ -300,15 +359,61 @@ impl Reference {
         true
     }
 
-    fn gone(&mut self, name: &str, key: (usize, usize), now: Now) {
+    fn gone(&mut self, name: &'static str, key: (usize, usize), now: Now) {
         let state = self.present.remove(&key).and_then(|member| member.state);
         self.tell(name, key, state, now);
     }
 
-    fn tell(&mut self, name: &str, (chan, who): (usize, usize), state: Option<String>, now: Now) {
-        let occupancy = self.present.keys().filter(|(on, _)| *on == chan).count();
+    fn tell(&mut self, name: &'static str, (chan, who): (usize, usize), state: Option<String>, now: Now) {
+        let here = self.here(chan);
+        let occupancy = here.len();
+        let interval = self.intervals.iter_mut().find(|(_, on, _)| *on == chan);
+        if name != "state" && (occupancy > ANNOUNCE_MAX || interval.is_some()) {
+            match interval {
+                Some((.., interval)) => interval.log.push((who, name)),
+                None => {
+                    let mut before = here;
+                    if !before.remove(&who) {
+                        before.insert(who);
+                    }
+                    let interval = Interval { before, log: vec![(who, name)] };
+                    self.intervals.push_back((now.monotonic + INTERVAL, chan, interval));
+                }
+            }
+            return;
+        }
         let what = presence_event(name, &who.to_string(), occupancy as u64, state.as_deref());
         self.publish(Chan::Companion(chan), what, false, Except::default(), None, now);
+    }
+
+    pub(crate) fn here(&self, chan: usize) -> BTreeSet<usize> {
+        self.present.keys().filter(|(on, _)| *on == chan).map(|(_, who)| *who).collect()
+    }
+
+    fn tell_interval(&mut self, chan: usize, interval: &Interval, now: Now) {
+        let here = self.here(chan);
+        let (mut names, mut too_long) = (interval.before.clone(), false);
+        for (who, name) in &interval.log {
+            if *name == "join" {
+                names.insert(*who)
+            } else {
+                names.remove(who)
+            };
+            // A name of one digit takes four bytes in a list.
+            too_long |= names.symmetric_difference(&interval.before).count() * 4 > INTERVAL_BYTES_MAX;
+        }
+        assert_eq!(names, here, "the log is complete");
+        let came: Vec<_> = here.difference(&interval.before).copied().collect();
+        let went = |how: &str| -> Vec<usize> {
+            let last =
+                |who: &usize| interval.log.iter().rev().find(|(one, _)| one == who).map(|(_, name)| *name);
+            interval.before.difference(&here).copied().filter(|who| last(who) == Some(how)).collect()
+        };
+        let lists = if too_long { None } else { Some([came, went("leave"), went("timeout")]) };
+        if lists.as_ref().is_none_or(|lists| !lists.iter().all(Vec::is_empty)) {
+            let what = interval_event(here.len() as u64, lists.as_ref());
+            self.publish(Chan::Companion(chan), what, false, Except::default(), None, now);
+        }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now) {
@@ -328,6 +433,11 @@ impl Reference {
                 if member.sessions.is_empty() {
                     self.gone("timeout", key, now);
                 }
+            }
+        }
+        while self.intervals.front().is_some_and(|(due, ..)| *due <= now.monotonic) {
+            if let Some((_, chan, interval)) = self.intervals.pop_front() {
+                self.tell_interval(chan, &interval, now);
             }
         }
     }
@@ -351,7 +461,8 @@ impl Reference {
         let open = self.broadcasts.iter().filter(|broadcast| broadcast.is_open());
         let lapses = self.present.values().filter(|member| member.sessions.is_empty());
         let lapses = lapses.filter_map(Presence::deadline);
-        held.into_iter().chain(open.map(|broadcast| broadcast.deadline)).chain(lapses).min()
+        let intervals = self.intervals.front().map(|(due, ..)| *due);
+        held.into_iter().chain(open.map(|broadcast| broadcast.deadline)).chain(lapses).chain(intervals).min()
     }
 }
 
@@ -363,4 +474,9 @@ pub(crate) fn wants(session: u64, no_odd: bool, entry: &Entry) -> bool {
 /// A presence event as both sides write it for comparison.
 pub(crate) fn presence_event(name: &str, who: &str, occupancy: u64, state: Option<&str>) -> String {
     format!("{name} {who} of {occupancy} {state:?}")
+}
+
+/// An event that tells of some time together; without lists if they were too long.
+pub(crate) fn interval_event(occupancy: u64, lists: Option<&[Vec<usize>; 3]>) -> String {
+    format!("interval of {occupancy} {lists:?}")
 }

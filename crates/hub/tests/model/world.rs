@@ -1,23 +1,26 @@
 //! A hub with workers, subscribers, a store and clocks, each simulated, beside the reference it is held against.
 
+mod presence;
+mod replies;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use antiphon_hub::{
-    Collect, Delivery, Departure, Fanout, Filter, Hold, Hub, HubSettings, Inbox, Org, Outcome, PresenceError,
-    Reply, ReplyError, ReplyEvent, Rule, Rules, Since, SubscribeError, Subscribed, Subscriber, Subscription,
-    Task, WorkerId,
+    Delivery, Fanout, Filter, Hold, Hub, HubSettings, Inbox, Org, Outcome, Rule, Rules, Since,
+    SubscribeError, Subscribed, Subscriber, Subscription, Task, WorkerId,
 };
 use antiphon_model::{
     ChannelFlags, ChannelId, ChannelPattern, Draft, Identity, IdentityKind, Kind, Monotonic, Now, OrgId,
-    Payload, Position, Publication, RawJson, SessionId, Timestamp,
+    Payload, Position, Publication, SessionId, Timestamp,
 };
 use proptest::sample::Index;
 
-use crate::operation::{From, Operation, Presence, Right, Which};
-use crate::reference::{Broadcast, Chan, Except, Reference, Spec, Told, presence_event, wants};
+use crate::operation::{From, Operation, Presence, Which};
+use crate::reference::{Chan, Except, Reference, Spec, Told, interval_event, presence_event, wants};
+use crate::{ANNOUNCE_MAX, INTERVAL, INTERVAL_BYTES_MAX, PREFIXES};
 
 const IDLE: Duration = Duration::from_secs(3);
 const REPLIES_MAX: usize = 3;
@@ -75,6 +78,9 @@ impl World {
     pub(crate) fn new(specs: &'static [Spec]) -> World {
         let settings = HubSettings {
             channel_idle: IDLE,
+            presence_announce_max: ANNOUNCE_MAX,
+            presence_interval: INTERVAL,
+            presence_interval_bytes_max: INTERVAL_BYTES_MAX,
             replies_max: REPLIES_MAX,
             broadcasts_max: BROADCASTS_MAX,
             ..HubSettings::default()
@@ -123,6 +129,8 @@ impl World {
                 let chan = |(index, which)| match which {
                     Which::Itself => Chan::Plain(index),
                     Which::Companion => Chan::Companion(index),
+                    Which::Wildcard => Chan::Wildcard(index % PREFIXES.len()),
+                    Which::WildcardCompanion => Chan::WildcardCompanion(index % PREFIXES.len()),
                 };
                 let chans: BTreeSet<Chan> = chans.into_iter().map(chan).collect();
                 self.subscribe(usize::from(worker), chans, since, no_odd);
@@ -146,6 +154,7 @@ impl World {
                     self.sessions.remove(&session);
                 }
             }
+            Operation::Delete { chan, after, until } => self.delete(chan, after, until),
             Operation::Drain { worker } => self.drain(usize::from(worker)),
             Operation::Recent { chan, since } => self.recent(chan, since),
             Operation::Presence { chan, who, what } => self.presence(chan, who, what),
@@ -176,10 +185,12 @@ impl World {
                 self.presence(chan, who, Presence::Leave { session });
             }
         }
-        // First the last of what is held and who lingers; then all that age takes out of memory.
-        self.advance(10_000, 10_000);
-        self.handle_timeout();
-        self.check();
+        // First the last of what is held and who lingers, and then is told of; then all that age takes out of memory.
+        for _ in 0..2 {
+            self.advance(10_000, 10_000);
+            self.handle_timeout();
+            self.check();
+        }
         self.now.wall = Timestamp(self.now.wall.0.max(self.reference.last.0));
         self.now.wall = self.now.wall.later_by(Duration::from_secs(8 * 86_400));
         // An idle channel is looked at every `IDLE`.
@@ -208,6 +219,10 @@ impl World {
         match chan {
             Chan::Plain(index) => Arc::clone(&self.ids[index]),
             Chan::Companion(index) => Arc::new(self.ids[index].presence()),
+            Chan::Wildcard(index) => Arc::new(ChannelId::wildcard_of(PREFIXES[index]).unwrap()),
+            Chan::WildcardCompanion(index) => {
+                Arc::new(ChannelId::wildcard_of(PREFIXES[index]).unwrap().presence())
+            }
         }
     }
 
@@ -301,6 +316,31 @@ impl World {
         self.org.settle(position, if keep { Outcome::Deliver } else { Outcome::Drop }, self.now);
         self.reference.settle(position, keep);
         self.reference.release(self.now);
+    }
+
+    /// As whoever owns hub and store deletes: up to this moment, after what is on its way to the disk, and in memory last.
+    fn delete(&mut self, chan: usize, after: From, until: From) {
+        let id = Arc::clone(&self.ids[chan]);
+        let (after, until) = [after, until].map(|at| self.position(at).unwrap_or(self.reference.last)).into();
+        let until = until.min(self.reference.last);
+        // What was delivered is on its way to the store, before this. To settle one may deliver another.
+        while let Some(at) = self
+            .unsettled
+            .iter()
+            .position(|one| *one.channel == *id && one.position <= self.reference.delivered)
+        {
+            let publication = self.unsettled.swap_remove(at);
+            let position = publication.position;
+            self.commit(publication);
+            self.org.settle(position, Outcome::Deliver, self.now);
+            self.reference.settle(position, true);
+            self.reference.release(self.now);
+        }
+        self.store.retain(|at, one| *one.channel != *id || *at <= after || *at > until);
+        // What is too old leaves memory first, and is a gap as ever.
+        self.look_at(Chan::Plain(chan));
+        self.org.delete(&id, after, until);
+        self.reference.delete(Chan::Plain(chan), after, until);
     }
 
     fn subscribe(&mut self, worker: usize, chans: BTreeSet<Chan>, since: From, no_odd: bool) {
@@ -415,7 +455,7 @@ impl World {
             assert!(!gap, "all there is is never too little");
             match chan {
                 Chan::Plain(_) => assert_eq!(got, kept),
-                Chan::Companion(_) => assert!(all.ends_with(&got)),
+                _ => assert!(all.ends_with(&got)),
             }
         } else if !gap {
             assert_eq!(got, all, "no gap: nothing lost, doubled or reordered on {chan:?} after {position}");
@@ -561,119 +601,6 @@ impl World {
         }
     }
 
-    fn presence(&mut self, chan: usize, who: usize, what: Presence) {
-        let (id, identity, now) = (&self.ids[chan], &self.identities[who], self.now);
-        let (reference, key) = (&mut self.reference, (chan, who));
-        let off = !reference.specs[chan].presence;
-        let allowed = |result| assert_eq!(result, if off { Err(PresenceError::Off) } else { Ok(()) });
-        match what {
-            Presence::Join { session, state } => {
-                allowed(self.org.join(id, identity, SessionId(session), state.map(json), now));
-                if !off {
-                    reference.arrive(key, Some(session), None, state.map(|n| n.to_string()), now);
-                }
-            }
-            Presence::Heartbeat { millis, state } => {
-                let ttl = Duration::from_millis(millis);
-                allowed(self.org.heartbeat(id, identity, ttl, state.map(json), now));
-                if !off {
-                    let until = Some(now.monotonic + ttl);
-                    reference.arrive(key, None, until, state.map(|n| n.to_string()), now);
-                }
-            }
-            Presence::Leave { session } => {
-                self.org.leave(id, identity, SessionId(session), Departure::Left, now);
-                reference.leave(key, session, None, now);
-            }
-            Presence::Lose { session, millis } => {
-                let until = now.monotonic + Duration::from_millis(millis);
-                self.org.leave(id, identity, SessionId(session), Departure::Lost { until }, now);
-                reference.leave(key, session, Some(until), now);
-            }
-            Presence::Depart => {
-                self.org.depart(id, identity, now);
-                reference.depart(key, now);
-            }
-            Presence::State(state) => {
-                let result = self.org.set_state(id, identity, state.map(json), now);
-                let here = reference.set_state(key, state.map(|n| n.to_string()), now);
-                assert_eq!(result, if here { Ok(()) } else { Err(PresenceError::NotPresent) });
-            }
-        }
-    }
-
-    fn broadcast(&mut self, chan: usize, hold: Option<u64>, timeout: u64, until: Option<usize>) {
-        let (hold, held_until) = self.hold(hold);
-        let (draft, what, odd) = self.draft(self.reference.entries.len(), chan, &Except::default());
-        let (log, timeout) = (Log::default(), Duration::from_millis(timeout));
-        let collect = Collect { timeout, until, sink: sink(Arc::clone(&log)) };
-        let result = self.org.broadcast(draft, hold, collect, self.now);
-        if self.reference.broadcasts.iter().filter(|broadcast| broadcast.is_open()).count() >= BROADCASTS_MAX
-        {
-            assert_eq!(result.map(|_| ()), Err(antiphon_hub::BroadcastError::TooManyBroadcasts));
-            return;
-        }
-        let published = result.unwrap();
-        let position =
-            self.reference.publish(Chan::Plain(chan), what, odd, Except::default(), held_until, self.now);
-        assert_eq!(published.position, position);
-        self.published(published, held_until);
-        let told = if until == Some(0) { vec![Told::End { complete: true }] } else { Vec::new() };
-        let deadline = self.now.monotonic + timeout;
-        self.reference.broadcasts.push(Broadcast { position, chan, deadline, until, told });
-        self.logs.push(log);
-    }
-
-    fn reply(&mut self, to: Index, right: Right) {
-        if self.reference.broadcasts.is_empty() {
-            return;
-        }
-        let broadcast = &mut self.reference.broadcasts[to.index(self.logs.len())];
-        let text = format!("reply {}", broadcast.told.len());
-        let reply = Reply { payload: Payload::Text(text.clone().into()), publisher: None };
-        let chan = match right {
-            Right::Channel => broadcast.chan,
-            Right::WrongChannel => (broadcast.chan + 1) % self.ids.len(),
-        };
-        let result = self.org.reply(broadcast.position, &self.ids[chan], reply);
-        if !broadcast.is_open() || chan != broadcast.chan {
-            assert_eq!(result, Err(ReplyError::NobodyCollects));
-        } else if broadcast.told.len() >= REPLIES_MAX {
-            assert_eq!(result, Err(ReplyError::TooMany));
-        } else {
-            assert_eq!(result, Ok(()));
-            broadcast.told.push(Told::Reply(text));
-            if broadcast.until == Some(broadcast.told.len()) {
-                broadcast.told.push(Told::End { complete: true });
-            }
-        }
-    }
-
-    fn expect_replies(&mut self, to: Index, until: usize) {
-        if self.reference.broadcasts.is_empty() {
-            return;
-        }
-        let broadcast = &mut self.reference.broadcasts[to.index(self.logs.len())];
-        self.org.expect_replies(broadcast.position, until);
-        if broadcast.is_open() {
-            broadcast.until = Some(until);
-            if broadcast.told.len() >= until {
-                broadcast.told.push(Told::End { complete: true });
-            }
-        }
-    }
-
-    fn end_replies(&mut self, to: Index) {
-        if self.reference.broadcasts.is_empty() {
-            return;
-        }
-        let broadcast = &mut self.reference.broadcasts[to.index(self.logs.len())];
-        self.org.end_replies(broadcast.position);
-        if broadcast.is_open() {
-            broadcast.told.push(Told::End { complete: false });
-        }
-    }
-
     fn advance(&mut self, millis: u64, wall_millis: i64) {
         self.now.monotonic = self.now.monotonic + Duration::from_millis(millis);
         self.now.wall = Timestamp(self.now.wall.0.saturating_add_signed(wall_millis * 10_000));
@@ -716,6 +643,7 @@ impl World {
                 here.map(|((_, who), m)| (who.to_string(), m.state.clone(), m.sessions.len())).collect();
             assert_eq!((occupancy, got), (expected.len(), expected));
         }
+        self.check_whereabouts();
     }
 }
 
@@ -725,19 +653,6 @@ fn begun_at(since: Since, reference: &Reference) -> Position {
         Since::After(position) if position <= reference.last => reference.delivered.max(position),
         _ => reference.delivered,
     }
-}
-
-fn json(number: u8) -> RawJson {
-    RawJson::from_serializer(number.to_string())
-}
-
-fn sink(log: Log) -> antiphon_hub::ReplySink {
-    Box::new(move |event| {
-        log.lock().unwrap().push(match event {
-            ReplyEvent::Reply(reply) => Told::Reply(text(&reply.payload)),
-            ReplyEvent::End { complete } => Told::End { complete },
-        });
-    })
 }
 
 fn text(payload: &Payload) -> String {
@@ -750,6 +665,16 @@ fn what(publication: &Publication) -> String {
         return text(&publication.payload);
     }
     let event: serde_json::Value = serde_json::from_slice(&publication.payload.to_bytes()).unwrap();
+    if publication.name.as_deref() == Some("interval") {
+        assert_eq!(publication.publisher, None);
+        let names = |list: &str| -> Option<Vec<usize>> {
+            let names = event.get(list)?.as_array()?.iter();
+            Some(names.map(|name| name.as_str().unwrap().parse().unwrap()).collect())
+        };
+        let lists = names("join").map(|join| [join, names("leave").unwrap(), names("timeout").unwrap()]);
+        assert_eq!(event.get("here_now_refresh").is_some(), lists.is_none());
+        return interval_event(event["occupancy"].as_u64().unwrap(), lists.as_ref());
+    }
     let who = event["identity"].as_str().unwrap();
     assert_eq!(publication.publisher.as_ref().map(|publisher| &*publisher.id), Some(who));
     let state = event.get("state").map(ToString::to_string);

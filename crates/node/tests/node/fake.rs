@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use antiphon_model::{OrgId, Position, Timestamp};
 use antiphon_store::{
-    Committed, Completion, Done, Entry, Page, Query, Store, StoreError, StoreStats, StoredCredential,
+    Change, Committed, Completion, Done, Entry, Page, Query, Question, Store, StoreError, StoreStats,
+    StoredCredential,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -82,6 +83,14 @@ impl Store for FakeStore {
 
     fn secret(&self, _: &str) -> Result<[u8; 32], StoreError> {
         Ok([7; 32])
+    }
+
+    fn change(&self, change: Change) {
+        change.refuse(StoreError::Closed);
+    }
+
+    fn ask(&self, question: Question) {
+        question.refuse(StoreError::Closed);
     }
 
     fn queue_len(&self) -> usize {

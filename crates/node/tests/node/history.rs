@@ -6,7 +6,6 @@ use antiphon_hub::Rule;
 use antiphon_model::{Position, Publication};
 use antiphon_node::{MissedInStore, NodeSettings, Window};
 use antiphon_store::{MemoryStore, Store, StoreSettings};
-use futures_util::FutureExt;
 
 use crate::Setup;
 
@@ -139,7 +138,7 @@ fn a_channel_that_nobody_knows_is_empty() {
     let setup = Setup::new(store, Rule::default(), NodeSettings::default());
     for window in [Window::Newest, Window::After(Position::ZERO)] {
         let page = setup.node.history(&setup.caller, &setup.channel, window, 10);
-        let page = page.now_or_never().unwrap().unwrap();
+        let page = block_on(page).unwrap();
         assert!(page.publications.is_empty() && !page.more && !page.gap);
     }
 }

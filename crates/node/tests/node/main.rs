@@ -5,6 +5,9 @@
 mod credentials;
 mod fake;
 mod history;
+mod hooked;
+mod past;
+mod presence;
 mod publish;
 mod publish_all;
 mod replies;
