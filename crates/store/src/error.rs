@@ -44,7 +44,16 @@ pub enum StoreError {
     /// The channel already has a publication at this position. Nothing was written.
     #[error("position {0} of the channel is taken")]
     PositionTaken(Position),
-    /// This one entry or credential cannot be stored, whatever the state of the disk. Nothing was written.
+    /// There are as many as the setting of this name allows. Nothing was written.
+    #[error("there are as many as {0} allows")]
+    LimitReached(&'static str),
+    /// A list took longer than `list_millis_max`.
+    #[error("the list takes too long: ask for less, or with a simpler filter")]
+    TooExpensive,
+    /// A list was asked for with a filter or an order that it cannot have.
+    #[error("this cannot be asked for: {0}")]
+    BadQuery(Arc<str>),
+    /// This one entry, credential or other change cannot be stored, whatever the state of the disk. Nothing was written.
     #[error("this cannot be stored: {0}")]
     Unstorable(Arc<str>),
     /// The store misbehaved in a way that is its own fault.

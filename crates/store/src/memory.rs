@@ -1,7 +1,11 @@
 //! The memory backend: for tests, and for servers that need not remember a restart.
 
+mod actions;
 mod channel;
+mod items;
 mod keys;
+mod listing;
+mod objects;
 mod records;
 mod state;
 mod vault;
@@ -15,15 +19,16 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 
-use self::state::State;
+pub(crate) use self::state::State;
+use crate::change::Step;
 use crate::queue::{Notes, Queue};
 use crate::records::{Record, RecordKey};
 use crate::stats::Counters;
 use crate::vault::VaultChange;
 use crate::writer::{Backend, Outcomes, Progress, Writer};
 use crate::{
-    Clock, Completion, Done, Entry, Page, Query, Store, StoreError, StoreSettings, StoreStats,
-    StoredCredential, system_clock,
+    Change, Clock, Completion, Done, Entry, Page, Query, Question, Store, StoreError, StoreSettings,
+    StoreStats, StoredCredential, system_clock,
 };
 
 /// Keeps publications in memory, as many as `memory_entries_max`. Dropping it closes it, and all is gone.
@@ -118,6 +123,19 @@ impl Store for MemoryStore {
         self.writer.queue.secret(name, || Ok(self.state.read().vault()?.secret(name)))
     }
 
+    fn change(&self, change: Change) {
+        self.writer.queue.push_change(change);
+    }
+
+    fn ask(&self, question: Question) {
+        let now = (self.clock)();
+        let state = self.state.read();
+        match state.open() {
+            Ok(state) => question.in_memory(state, now),
+            Err(closed) => question.refuse(closed),
+        }
+    }
+
     fn queue_len(&self) -> usize {
         self.writer.queue.len()
     }
@@ -152,6 +170,12 @@ impl Backend for MemoryBackend {
     fn keep(&mut self, changes: &[VaultChange]) -> Result<(), StoreError> {
         self.state.write().keep(changes);
         Ok(())
+    }
+
+    fn change(&mut self, changes: &mut [Change]) -> Result<Vec<Step<()>>, StoreError> {
+        let now = (self.clock)();
+        let mut state = self.state.write();
+        Ok(changes.iter_mut().map(|change| change.in_memory(&mut state, now)).collect())
     }
 
     fn begin_pass(&mut self) {

@@ -1,5 +1,5 @@
-//! What waits for the writer: entries in order, changes of the vault in theirs, leases, records, and those who wait for a
-//! point in that order.
+//! What waits for the writer: entries in order, other changes among them, changes of the vault in an order of their own, leases, records,
+//! and those who wait for a point in that order.
 
 use std::collections::HashMap;
 use std::mem;
@@ -14,7 +14,7 @@ use crate::records::{Changes, Record, RecordChange, RecordKey};
 use crate::stats::Counters;
 use crate::store::Done;
 use crate::vault::VaultChange;
-use crate::{Completion, Entry, StoreError, StoreSettings};
+use crate::{Change, Completion, Entry, StoreError, StoreSettings};
 
 pub(crate) type Answer = oneshot::Sender<Result<(), StoreError>>;
 
@@ -36,7 +36,7 @@ pub(crate) struct Queue {
 struct State {
     work: Work,
     records: Changes,
-    /// Entries and changes of the vault, queued or being committed.
+    /// Entries and changes, queued or being committed.
     pending_entries: usize,
     pending_bytes: usize,
     fresh: Fresh,
@@ -51,6 +51,8 @@ pub(crate) struct Work {
     /// One for each entry.
     pub(crate) completions: Vec<Completion>,
     pub(crate) vault: Vec<(VaultChange, Done)>,
+    /// Each with how many of the entries were queued before it.
+    pub(crate) changes: Vec<(usize, Change)>,
     /// Each with how many of the entries were queued before it.
     pub(crate) barriers: Vec<(usize, Barrier)>,
     pub(crate) notes: Notes,
@@ -69,7 +71,7 @@ impl Notes {
     }
 }
 
-/// Whether there are leases, records or changes of the vault that nobody has tried to commit yet.
+/// Whether there are leases, records or changes that nobody has tried to commit yet.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Fresh {
     Yes,
@@ -151,6 +153,22 @@ impl Queue {
             }
         };
         done(Err(refused));
+    }
+
+    pub(crate) fn push_change(&self, change: Change) {
+        let refused = {
+            let mut state = self.state.lock();
+            match self.make_room(&mut state, change.memory_bytes()) {
+                Err(refused) => refused,
+                Ok(()) => {
+                    let behind = state.work.entries.len();
+                    state.work.changes.push((behind, change));
+                    self.freshen(&mut state);
+                    return;
+                }
+            }
+        };
+        change.refuse(refused);
     }
 
     /// Counts one more that waits, if there may be one.
@@ -245,7 +263,7 @@ impl Queue {
     /// without work it returns at `tick_at`. `into` has to be empty; its allocations are used for what comes next.
     pub(crate) fn take(&self, not_before: Instant, tick_at: Instant, into: &mut Work) -> Taken {
         debug_assert!(into.entries.is_empty() && into.barriers.is_empty() && into.notes.is_empty());
-        debug_assert!(into.vault.is_empty());
+        debug_assert!(into.vault.is_empty() && into.changes.is_empty());
         let mut state = self.state.lock();
         loop {
             let now = Instant::now();
@@ -266,6 +284,7 @@ impl Queue {
         }
         let any = !state.work.entries.is_empty()
             || !state.work.vault.is_empty()
+            || !state.work.changes.is_empty()
             || !state.work.barriers.is_empty()
             || !state.work.notes.leases.is_empty()
             || !state.records.is_empty();
@@ -281,7 +300,7 @@ impl Queue {
         }
     }
 
-    /// Makes room for as many entries or changes of the vault: they have their completions.
+    /// Makes room for as many entries or changes: they have their completions.
     pub(crate) fn completed(&self, entries: usize, bytes: usize) {
         let mut state = self.state.lock();
         state.pending_entries -= entries;

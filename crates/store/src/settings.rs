@@ -81,8 +81,25 @@ pub struct StoreSettings {
     /// Records that are kept, 1,000,000 by default; those that expire first give way. A dialect keeps one for each session that
     /// is to be recovered after a restart. They take memory in the memory backend, disk in SQLite.
     pub records_max: usize,
+    /// Actions on one message at most, 25,000 by default; more are refused. Each takes disk space, or memory in the memory backend, for
+    /// as long as its message is kept.
+    pub actions_per_message_max: usize,
+    /// How long an action is kept whose message is not stored, in seconds, 7 days by default. Anybody who may act on messages can make
+    /// such actions, so they must not stay for ever.
+    pub actions_without_message_secs: u64,
+    /// Objects, users and channels together, that an org has at most, 1,000,000 by default; more are refused. They take memory in the
+    /// memory backend, disk in SQLite.
+    pub objects_max: usize,
+    /// Memberships that an org has at most, 10,000,000 by default; more are refused. They take memory in the memory backend, disk in SQLite.
+    pub memberships_max: usize,
+    /// Items that an org has at most, 1,000,000 by default; more are refused. Dialects keep their groups, files and registrations as items.
+    /// They take memory in the memory backend, disk in SQLite.
+    pub items_max: usize,
+    /// How long one list of objects or memberships may take, in milliseconds, 1000 by default; then it fails. A filter has to look at
+    /// every object of the org, and whoever else reads waits meanwhile. SQLite only.
+    pub list_millis_max: u64,
     /// Publications that the memory backend keeps, 1,000,000 by default; the oldest give way. The same number of
-    /// idempotency keys is kept.
+    /// idempotency keys is kept, and of actions, of which more are refused.
     pub memory_entries_max: usize,
 }
 
@@ -109,6 +126,12 @@ impl Default for StoreSettings {
             retention_step_millis: 3,
             forget_channel_secs: 30 * 24 * 3600,
             records_max: 1_000_000,
+            actions_per_message_max: 25_000,
+            actions_without_message_secs: 7 * 24 * 3600,
+            objects_max: 1_000_000,
+            memberships_max: 10_000_000,
+            items_max: 1_000_000,
+            list_millis_max: 1000,
             memory_entries_max: 1_000_000,
         }
     }
@@ -121,6 +144,10 @@ impl StoreSettings {
 
     pub(crate) fn forget_channel_after(&self) -> Duration {
         Duration::from_secs(self.forget_channel_secs.max(self.idempotency_keep_secs))
+    }
+
+    pub(crate) fn keep_actions_without_message(&self) -> Duration {
+        Duration::from_secs(self.actions_without_message_secs)
     }
 
     pub(crate) fn retention_step(&self) -> Duration {

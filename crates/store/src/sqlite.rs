@@ -3,13 +3,20 @@
 //! The database is in write-ahead mode: readers and the writer do not wait for each other. Space that retention
 //! frees is used again, the file does not shrink.
 
+mod actions;
 mod backend;
 mod cache;
+mod change;
 mod channels;
 mod checkpoint;
 mod database;
+mod deletion;
 mod group;
 mod history;
+mod items;
+mod listing;
+mod memberships;
+mod objects;
 mod page;
 mod parts;
 mod reader;
@@ -27,16 +34,23 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 
+pub(crate) use self::actions::{actions, add_action, remove_action};
 use self::backend::SqliteBackend;
+pub(crate) use self::change::{Failed, Writing};
 use self::checkpoint::Checkpoints;
 pub use self::database::{DATABASE_FILE, LOCK_FILE};
+pub(crate) use self::deletion::{count, delete};
+pub(crate) use self::items::{all_items, item, items, put_item, remove_item};
+pub(crate) use self::memberships::{memberships, set_memberships};
+pub(crate) use self::objects::{object, objects, remove_object, set_object};
 use self::reader::Readers;
+pub(crate) use self::reader::Reading;
 use crate::queue::Queue;
 use crate::records::{Record, RecordKey};
 use crate::writer::Writer;
 use crate::{
-    Clock, Completion, Done, Entry, Page, Query, Store, StoreError, StoreSettings, StoreStats,
-    StoredCredential, system_clock,
+    Change, Clock, Completion, Done, Entry, Page, Query, Question, Store, StoreError, StoreSettings,
+    StoreStats, StoredCredential, system_clock,
 };
 
 /// Keeps publications in a SQLite database. Dropping it closes it.
@@ -151,6 +165,14 @@ impl Store for SqliteStore {
 
     fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
         self.writer.queue.secret(name, || vault::secret(&self.reading()?, name))
+    }
+
+    fn change(&self, change: Change) {
+        self.writer.queue.push_change(change);
+    }
+
+    fn ask(&self, question: Question) {
+        self.readers.ask_question(question, (self.clock)());
     }
 
     fn queue_len(&self) -> usize {

@@ -5,9 +5,12 @@ use antiphon_model::{ChannelId, OrgId, Position, Publication, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::{StoreError, StoreStats};
+use crate::{Change, Question, StoreError, StoreStats};
 
-/// Where stored publications live.
+/// Where stored publications live, and what goes with them.
+///
+/// What is kept beside publications is changed and asked for by the methods of `dyn Store`, which a backend does by [`Store::change`] and
+/// [`Store::ask`] alone.
 pub trait Store: Send + Sync + 'static {
     /// Queues an entry and returns at once; entries are committed in the order queued.
     ///
@@ -91,7 +94,17 @@ pub trait Store: Send + Sync + 'static {
     /// The store is closed, its queue is full, the disk fails, or the operating system has no randomness.
     fn secret(&self, name: &str) -> Result<[u8; 32], StoreError>;
 
-    /// How many entries and changes of credentials wait for their completion.
+    /// Queues a change and returns at once; changes are made in the order queued, each after the entries that were queued before it. One
+    /// that takes long is made in steps, between which others are made.
+    ///
+    /// What is told of its outcome is told as [`Store::append`] tells it; when that is `Ok`, the change survives what `durability` says. A
+    /// change takes the room of an entry in the queue, and has 1 MiB at most.
+    fn change(&self, change: Change);
+
+    /// Answers a question, perhaps later. The answer sees every change whose `done` was called before.
+    fn ask(&self, question: Question);
+
+    /// How many entries and changes wait for their completion.
     fn queue_len(&self) -> usize;
 
     /// What the store has done so far.
@@ -108,8 +121,8 @@ pub trait Store: Send + Sync + 'static {
 /// What is called when it is known what became of an entry.
 pub type Completion = Box<dyn FnOnce(Result<Committed, StoreError>) + Send>;
 
-/// What is called when it is known what became of a change of credentials.
-pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// What is called when it is known what became of a change.
+pub type Done<T = ()> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 
 /// The wall clock by which a store's retention goes.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -210,6 +223,15 @@ pub enum Range {
         /// Inclusive.
         until: Position,
     },
+    /// The oldest or the newest `limit` after one position and not after another.
+    Between {
+        /// Exclusive.
+        after: Position,
+        /// Inclusive.
+        until: Position,
+        /// Which of them, if there are more than `limit`.
+        from: End,
+    },
     /// The newest `limit`.
     Newest,
     /// The newest `limit` strictly before this position.
@@ -221,7 +243,7 @@ impl Range {
     pub(crate) fn bounds(self) -> (u64, u64) {
         match self {
             Range::After(after) => (after.0.saturating_add(1), u64::MAX),
-            Range::AfterUntil { after, until } => (after.0.saturating_add(1), until.0),
+            Range::AfterUntil { after, until } | Range::Between { after, until, .. } => between(after, until),
             Range::Newest => (0, u64::MAX),
             Range::Before(Position(0)) => (1, 0),
             Range::Before(before) => (0, before.0 - 1),
@@ -231,15 +253,23 @@ impl Range {
     pub(crate) fn end(self) -> End {
         match self {
             Range::After(_) | Range::AfterUntil { .. } => End::Oldest,
+            Range::Between { from, .. } => from,
             Range::Newest | Range::Before(_) => End::Newest,
         }
     }
 }
 
+/// The first and the last position after one and not after another; empty if the first is the greater.
+pub(crate) fn between(after: Position, until: Position) -> (u64, u64) {
+    if after == Position(u64::MAX) { (1, 0) } else { (after.0 + 1, until.0) }
+}
+
 /// The end of a range from which a page is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
+    /// What is oldest comes first into the page.
     Oldest,
+    /// What is newest does.
     Newest,
 }
 
@@ -248,8 +278,8 @@ pub(crate) enum End {
 pub struct Page {
     /// Oldest first.
     pub publications: Vec<Arc<Publication>>,
-    /// Whether the range has more: newer ones than the last for ranges that begin at a position, older ones than
-    /// the first for the others.
+    /// Whether the range has more: newer ones than the last if the page was filled from the oldest, older ones than the first if from
+    /// the newest.
     pub more: bool,
     /// Everything of the channel up to here was removed or has expired: who asks from before it has a gap.
     /// [`Position::ZERO`] if nothing was.

@@ -10,11 +10,18 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::change::Step;
 use crate::queue::{Answer, Barrier, Notes, Queue, Taken, Work};
 use crate::stats::Counters;
 use crate::store::Done;
 use crate::vault::VaultChange;
-use crate::{Committed, Completion, Entry, StoreError, StoreSettings};
+use crate::{Change, Committed, Completion, Entry, StoreError, StoreSettings};
+
+/// Changes in one transaction at most: each may be a step of one that takes long.
+const CHANGES_AT_ONCE: usize = 64;
+
+/// After so long it is the turn of entries again.
+const CHANGES_BUDGET: Duration = Duration::from_millis(5);
 
 /// What became of each entry of a group, in order.
 pub(crate) type Outcomes = Vec<Result<Committed, StoreError>>;
@@ -26,6 +33,9 @@ pub(crate) trait Backend: Send + 'static {
 
     /// Makes changes of the vault, all or none.
     fn keep(&mut self, changes: &[VaultChange]) -> Result<(), StoreError>;
+
+    /// Makes changes, or the next step of each; which of them there is more of. An error means that nothing was done.
+    fn change(&mut self, changes: &mut [Change]) -> Result<Vec<Step<()>>, StoreError>;
 
     /// Marks all retention as due.
     fn begin_pass(&mut self);
@@ -64,6 +74,7 @@ impl Writer {
             counters: queue.counters.clone(),
             backend,
             settings: settings.clone(),
+            changes: Vec::new(),
             sweepers: Vec::new(),
             retention: Progress::Done,
             retention_failed: false,
@@ -121,6 +132,8 @@ struct Driver<B> {
     counters: Arc<Counters>,
     backend: B,
     settings: StoreSettings,
+    /// Changes whose turn has come, or that are not yet made to the end.
+    changes: Vec<Change>,
     sweepers: Vec<Answer>,
     retention: Progress,
     /// A disk that refuses is left alone until the next pass: waiting for its lock would stall the groups.
@@ -136,14 +149,14 @@ impl<B: Backend> Driver<B> {
         let mut pass_at = Instant::now() + pass;
         loop {
             let tick_at = match self.retention {
-                Progress::More => Instant::now(),
-                Progress::Done => pass_at,
+                Progress::Done if self.changes.is_empty() => pass_at,
+                _ => Instant::now(),
             };
             let taken = self.queue.take(group_at, tick_at, &mut work);
             let started = Instant::now();
             match taken {
                 Taken::Work => self.work_off(&mut work),
-                Taken::Tick => {}
+                Taken::Tick => self.change(),
                 Taken::Closed => break,
             }
             group_at = started + interval;
@@ -153,6 +166,7 @@ impl<B: Backend> Driver<B> {
             }
             self.retain(started.elapsed());
         }
+        self.change_all();
         let Driver { mut backend, sweepers, .. } = self;
         for sweeper in sweepers {
             let _ = sweeper.send(Err(StoreError::Closed));
@@ -163,6 +177,7 @@ impl<B: Backend> Driver<B> {
     fn work_off(&mut self, work: &mut Work) {
         self.keep(&mut work.vault);
         let mut completions = work.completions.drain(..);
+        let mut changes = work.changes.drain(..).peekable();
         let mut barriers = work.barriers.drain(..).peekable();
         let mut sweepers = Vec::new();
         let mut done = 0;
@@ -176,6 +191,13 @@ impl<B: Backend> Driver<B> {
                 }
                 self.queue.completed(entries, bytes);
                 done += entries;
+            }
+            while let Some((_, change)) = changes.next_if(|(behind, _)| *behind <= done) {
+                self.changes.push(change);
+            }
+            self.change();
+            if barriers.peek().is_some_and(|(behind, _)| *behind <= done) {
+                self.change_all();
             }
             while let Some((_, barrier)) = barriers.next_if(|(behind, _)| *behind <= done) {
                 match barrier {
@@ -198,11 +220,63 @@ impl<B: Backend> Driver<B> {
                 self.retain(Duration::ZERO);
             }
         }
-        drop((completions, barriers));
+        drop((completions, changes, barriers));
         work.entries.clear();
         // A burst should not hold its memory for ever.
         work.entries.shrink_to(4 * self.settings.group_entries_max);
         work.completions.shrink_to(4 * self.settings.group_entries_max);
+        work.changes.shrink_to(self.settings.group_entries_max);
+    }
+
+    /// Makes the changes whose turn has come, to the end.
+    fn change_all(&mut self) {
+        while !self.changes.is_empty() {
+            self.change();
+        }
+    }
+
+    /// Makes the changes whose turn has come, or a step of those that take long, for about as long as [`CHANGES_BUDGET`].
+    fn change(&mut self) {
+        let started = Instant::now();
+        let mut unfinished = Vec::new();
+        while !self.changes.is_empty() && started.elapsed() < CHANGES_BUDGET {
+            let count = self.changes.len().min(CHANGES_AT_ONCE);
+            let batch = self.changes.drain(..count).collect();
+            unfinished.append(&mut self.change_batch(batch));
+        }
+        // Behind those that have not begun, so that none waits for the end of another.
+        self.changes.append(&mut unfinished);
+    }
+
+    /// Makes changes in one transaction; those of which there is more come back.
+    fn change_batch(&mut self, mut batch: Vec<Change>) -> Vec<Change> {
+        let result = catch_unwind(AssertUnwindSafe(|| self.backend.change(&mut batch)))
+            .unwrap_or_else(|_| Err(StoreError::Internal("making changes panicked".into())));
+        let (mut bytes, mut finished, mut unfinished) = (0, 0, Vec::new());
+        match result {
+            Ok(steps) => {
+                debug_assert_eq!(steps.len(), batch.len());
+                for (change, step) in batch.into_iter().zip(steps) {
+                    if step == Step::More {
+                        unfinished.push(change);
+                        continue;
+                    }
+                    bytes += change.memory_bytes();
+                    finished += 1;
+                    complete(|| change.committed());
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, changes = batch.len(), "changes could not be stored");
+                for change in batch {
+                    bytes += change.memory_bytes();
+                    finished += 1;
+                    complete(|| change.refuse(error.clone()));
+                }
+            }
+        }
+        self.queue.completed(finished, bytes);
+        unfinished
     }
 
     /// Makes changes of the vault before the groups that came with them: there are few, and somebody waits for each.

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use antiphon_model::{Position, Publication, Timestamp};
 
+use super::actions::{Actions, StoredAction};
 use crate::store::End;
 use crate::{Page, Query, StoreSettings};
 
-/// The publications of one channel.
+/// The publications of one channel, and the actions on them.
 #[derive(Default)]
 pub(super) struct Channel {
     pub(super) publications: BTreeMap<Position, Stored>,
+    pub(super) actions: Actions,
     pub(super) trimmed_to: Position,
 }
 
@@ -22,20 +24,27 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    fn has_expired(&self, now: Timestamp) -> bool {
+    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
 }
 
 impl Channel {
-    /// Takes publications out; of what is then missing before the oldest, `trimmed_to` tells.
-    pub(super) fn remove(&mut self, positions: &[Position]) -> Vec<Stored> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.publications.is_empty() && self.actions.is_empty()
+    }
+
+    /// Takes publications out; of what is then missing before the oldest, `trimmed_to` tells, and the actions up to there go too.
+    pub(super) fn remove(&mut self, positions: &[Position]) -> (Vec<Stored>, Vec<StoredAction>) {
         let removed = positions.iter().filter_map(|position| self.publications.remove(position)).collect();
         let oldest = self.publications.first_key_value().map(|(position, _)| *position);
         let before_oldest =
             positions.iter().filter(|position| oldest.is_none_or(|oldest| **position < oldest));
-        self.trimmed_to = before_oldest.copied().max().unwrap_or_default().max(self.trimmed_to);
-        removed
+        let Some(last) = before_oldest.copied().max() else {
+            return (removed, Vec::new());
+        };
+        self.trimmed_to = last.max(self.trimmed_to);
+        (removed, self.actions.take_on(Position::ZERO..=last))
     }
 
     pub(super) fn page(&self, query: &Query, settings: &StoreSettings) -> Page {

@@ -1,10 +1,14 @@
 use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use antiphon_model::{OrgId, Position, Timestamp};
 
+use super::actions::Place;
 use super::channel::{Channel, Stored};
+use super::items::ItemMap;
 use super::keys::{Keys, Scope};
+use super::objects::Objects;
 use super::records::Records;
 use super::vault::Vault;
 use crate::queue::Notes;
@@ -18,18 +22,23 @@ use crate::{Committed, Entry, Page, Query, StoreError, StoreSettings};
 const STEP_ENTRIES: usize = 500;
 
 /// All that is kept.
-pub(super) struct State {
+pub(crate) struct State {
     orgs: HashMap<OrgId, Org>,
-    channels: HashMap<ChannelKey, Channel>,
-    /// Channels without publications that are remembered for their `trimmed_to`.
-    empty: BTreeSet<(Position, ChannelKey)>,
+    pub(super) channels: HashMap<ChannelKey, Channel>,
+    /// Channels without publications and actions that are remembered for their `trimmed_to`.
+    pub(super) empty: BTreeSet<(Position, ChannelKey)>,
     arrivals: BTreeMap<u64, (ChannelKey, Position)>,
     expiries: BTreeMap<(Timestamp, u64), (ChannelKey, Position)>,
+    /// The actions that expire.
+    pub(super) action_expiries: BTreeSet<(Timestamp, ChannelKey, Place)>,
+    pub(super) actions_count: usize,
+    pub(super) objects: HashMap<OrgId, Objects>,
+    pub(super) items: ItemMap,
     keys: Keys,
     records: Records,
     vault: Vault,
     next_arrival: u64,
-    settings: StoreSettings,
+    pub(super) settings: StoreSettings,
     closed: bool,
 }
 
@@ -47,6 +56,10 @@ impl State {
             empty: BTreeSet::new(),
             arrivals: BTreeMap::new(),
             expiries: BTreeMap::new(),
+            action_expiries: BTreeSet::new(),
+            actions_count: 0,
+            objects: HashMap::new(),
+            items: ItemMap::default(),
             keys: Keys::default(),
             records: Records::default(),
             vault: Vault::default(),
@@ -60,14 +73,18 @@ impl State {
         *self = State { closed: true, ..State::new(&self.settings) };
     }
 
+    /// # Errors
+    /// The store is closed.
+    pub(super) fn open(&self) -> Result<&State, StoreError> {
+        if self.closed { Err(StoreError::Closed) } else { Ok(self) }
+    }
+
     pub(super) fn floor(&self, org: &OrgId) -> Position {
         self.orgs.get(org).map(|org| org.floor).unwrap_or_default()
     }
 
     pub(super) fn page(&self, query: &Query) -> Result<Page, StoreError> {
-        if self.closed {
-            return Err(StoreError::Closed);
-        }
+        self.open()?;
         let key = ChannelKey { org: query.org.clone(), channel: query.channel.clone() };
         Ok(match self.channels.get(&key) {
             Some(channel) => channel.page(query, &self.settings),
@@ -84,14 +101,14 @@ impl State {
     /// # Errors
     /// The store is closed.
     pub(super) fn vault(&self) -> Result<&Vault, StoreError> {
-        if self.closed { Err(StoreError::Closed) } else { Ok(&self.vault) }
+        self.open().map(|state| &state.vault)
     }
 
     pub(super) fn keep(&mut self, changes: &[VaultChange]) {
         self.vault.apply(changes);
     }
 
-    fn forgotten_to(&self, org: &OrgId) -> Position {
+    pub(super) fn forgotten_to(&self, org: &OrgId) -> Position {
         self.orgs.get(org).map(|org| org.forgotten_to).unwrap_or_default()
     }
 
@@ -168,8 +185,8 @@ impl State {
         }
         while self.arrivals.len() > self.settings.memory_entries_max.max(1) {
             let (_, (key, position)) = self.arrivals.first_key_value().expect("there are more than one");
-            let (key, position) = (key.clone(), *position);
-            removed += self.remove(&key, &[position]);
+            let (key, position) = (key.clone(), position.0);
+            removed += self.delete(&key, (position, position)) as usize;
         }
         removed
     }
@@ -181,10 +198,8 @@ impl State {
         if positions.is_empty() {
             return 0;
         }
-        let removed = channel.remove(positions);
-        if channel.publications.is_empty() {
-            self.empty.insert((channel.trimmed_to, key.clone()));
-        }
+        let (removed, actions) = channel.remove(positions);
+        self.actions_removed(key, actions);
         for stored in &removed {
             self.arrivals.remove(&stored.arrival);
             if let Some(expires) = stored.expires {
@@ -192,6 +207,29 @@ impl State {
             }
         }
         removed.len()
+    }
+
+    /// Deletes the publications between two positions, both included, and the actions on them. How many publications there were.
+    pub(crate) fn delete(&mut self, key: &ChannelKey, (first, last): (u64, u64)) -> u64 {
+        let Some(channel) = self.channels.get_mut(key).filter(|_| first <= last) else {
+            return 0;
+        };
+        let range = Position(first)..=Position(last);
+        let actions = channel.actions.take_on(range.clone());
+        let positions: Vec<Position> =
+            channel.publications.range(range).map(|(position, _)| *position).collect();
+        self.actions_removed(key, actions);
+        self.remove(key, &positions) as u64
+    }
+
+    /// How many publications after a position are shown, up to the size of a page.
+    pub(crate) fn count(&self, key: &ChannelKey, after: Position, now: Timestamp) -> u64 {
+        let Some(channel) = self.channels.get(key) else {
+            return 0;
+        };
+        let later = channel.publications.range((Bound::Excluded(after), Bound::Unbounded));
+        let shown = later.filter(|(_, stored)| !stored.has_expired(now));
+        shown.take(self.settings.page_entries_max.max(1)).count() as u64
     }
 
     /// One step of retention: how many it removed, and whether there is more to do.
@@ -204,8 +242,10 @@ impl State {
         let removed = expired.iter().map(|(key, positions)| self.remove(key, positions)).sum();
         self.keys.remove_expired(now);
         self.records.remove_expired(now);
+        self.items.remove_expired(now);
+        let actions = self.remove_expired_actions(now, STEP_ENTRIES);
         self.forget_channels(forget);
-        (removed, if removed < STEP_ENTRIES { Progress::Done } else { Progress::More })
+        (removed, if removed.max(actions) < STEP_ENTRIES { Progress::Done } else { Progress::More })
     }
 
     fn forget_channels(&mut self, before: Timestamp) {

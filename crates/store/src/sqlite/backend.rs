@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::change::{Counts, Writing};
 use super::channels::Channels;
 use super::checkpoint::Checkpoints;
 use super::database::sqlite_error;
@@ -15,17 +16,19 @@ use super::records::Records;
 use super::retention::{Retention, Step};
 use super::row::clamp;
 use super::vault;
+use crate::change::Step as Made;
 use crate::queue::Notes;
 use crate::stats::Counters;
 use crate::vault::VaultChange;
 use crate::writer::{Backend, Outcomes, Progress};
-use crate::{Clock, Entry, StoreError, StoreSettings};
+use crate::{Change, Clock, Entry, StoreError, StoreSettings};
 
 pub(super) struct SqliteBackend {
     connection: Connection,
     channels: Channels,
     histories: Histories,
     records: Records,
+    counts: Counts,
     retention: Retention,
     checkpoints: Checkpoints,
     counters: Arc<Counters>,
@@ -51,6 +54,7 @@ impl SqliteBackend {
             channels: Channels::new(settings.channel_cache),
             histories: Histories::new(settings.channel_cache),
             records: Records::new(settings.records_max),
+            counts: Counts::default(),
             retention: Retention::default(),
             checkpoints,
             counters,
@@ -76,15 +80,31 @@ impl SqliteBackend {
         transaction.commit()
     }
 
+    fn make(&mut self, changes: &mut [Change]) -> rusqlite::Result<Vec<Made<()>>> {
+        let transaction = begin(&self.connection)?;
+        let mut writing = Writing {
+            connection: &self.connection,
+            channels: &mut self.channels,
+            histories: &mut self.histories,
+            counts: &mut self.counts,
+            settings: &self.settings,
+            now: (self.clock)(),
+        };
+        let steps =
+            changes.iter_mut().map(|change| change.in_sqlite(&mut writing)).collect::<Result<_, _>>()?;
+        transaction.commit()?;
+        Ok(steps)
+    }
+
     fn remove(&mut self, deadline: Instant) -> rusqlite::Result<Progress> {
         let transaction = begin(&self.connection)?;
         let now = (self.clock)();
         let forget = now.earlier_by(self.settings.forget_channel_after());
         let mut removed = 0;
         let progress = loop {
-            let (histories, records) = (&mut self.histories, &mut self.records);
+            let (histories, records, counts) = (&mut self.histories, &mut self.records, &mut self.counts);
             let (now, forget) = (clamp(now.0), clamp(forget.0));
-            match self.retention.step(&self.connection, histories, records, now, forget)? {
+            match self.retention.step(&self.connection, histories, records, counts, now, forget)? {
                 Step::Nothing => break Progress::Done,
                 Step::Removed(rows) => removed += rows,
                 Step::Forgot => {
@@ -101,11 +121,22 @@ impl SqliteBackend {
         Ok(progress)
     }
 
+    fn after_commit<T>(&mut self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
+        let result = result.map_err(|error| self.forget(error));
+        match &result {
+            Ok(_) => self.checkpoints.after_commit(&self.connection),
+            Err(StoreError::DiskFull) => self.checkpoints.when_full(&self.connection),
+            Err(_) => {}
+        }
+        result
+    }
+
     /// Rows that a transaction made and then took back must not be remembered.
     fn forget(&mut self, error: rusqlite::Error) -> StoreError {
         self.channels.clear();
         self.histories.clear();
         self.records.recount();
+        self.counts.clear();
         sqlite_error(error)
     }
 }
@@ -117,23 +148,18 @@ fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
 
 impl Backend for SqliteBackend {
     fn commit(&mut self, entries: &[Entry], notes: &Notes) -> Result<Outcomes, StoreError> {
-        let outcomes = self.write(entries, notes).map_err(|error| self.forget(error));
-        match &outcomes {
-            Ok(_) => self.checkpoints.after_commit(&self.connection),
-            Err(StoreError::DiskFull) => self.checkpoints.when_full(&self.connection),
-            Err(_) => {}
-        }
-        outcomes
+        let outcomes = self.write(entries, notes);
+        self.after_commit(outcomes)
     }
 
     fn keep(&mut self, changes: &[VaultChange]) -> Result<(), StoreError> {
-        let kept = self.change_vault(changes).map_err(|error| self.forget(error));
-        match &kept {
-            Ok(()) => self.checkpoints.after_commit(&self.connection),
-            Err(StoreError::DiskFull) => self.checkpoints.when_full(&self.connection),
-            Err(_) => {}
-        }
-        kept
+        let kept = self.change_vault(changes);
+        self.after_commit(kept)
+    }
+
+    fn change(&mut self, changes: &mut [Change]) -> Result<Vec<Made<()>>, StoreError> {
+        let made = self.make(changes);
+        self.after_commit(made)
     }
 
     fn begin_pass(&mut self) {

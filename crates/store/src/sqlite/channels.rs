@@ -78,6 +78,16 @@ impl Channels {
     }
 }
 
+/// The number of a channel, if it has one. Asks the database.
+pub(super) fn find(connection: &Connection, key: &ChannelKey) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM channels WHERE org_id = (SELECT id FROM orgs WHERE name = ?1) AND name = ?2 AND flags = ?3",
+        )?
+        .query_row(params![key.org.as_str(), key.channel.name(), key.channel.flags().bits()], |row| row.get(0))
+        .optional()
+}
+
 fn make(connection: &Connection, names: &[&dyn rusqlite::ToSql]) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(

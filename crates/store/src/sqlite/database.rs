@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/001_initial.sql"),
     include_str!("migrations/002_arguments_and_records.sql"),
     include_str!("migrations/003_credentials.sql"),
+    include_str!("migrations/004_actions_objects_items.sql"),
 ];
 
 /// Marks a SQLite file as ours: "Anti" in ASCII.
@@ -196,7 +197,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Committed, Entry, Query, Range, SqliteStore, Store, StoredCredential};
+    use crate::{
+        Action, ActionPage, ActionQuery, ActionRange, Added, Committed, Entry, ObjectKind, ObjectPatch,
+        Query, Range, SqliteStore, Store, StoredCredential,
+    };
 
     #[test]
     fn a_new_database_is_brought_to_the_present_schema_once() {
@@ -285,7 +289,63 @@ mod tests {
             let records = connection.query_row("SELECT count(*) FROM records", [], |row| row.get(0))?;
             Ok((connection.pragma_query_value(None, "user_version", |row| row.get(0))?, records))
         };
-        assert_eq!(version(Connection::open(&path).unwrap()), Ok((3, 1)));
+        assert_eq!(version(Connection::open(&path).unwrap()), Ok((4, 1)));
+    }
+
+    /// As the version before this wrote it.
+    #[test]
+    fn a_database_without_objects_takes_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DATABASE_FILE);
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(&MIGRATIONS[..3].concat()).unwrap();
+        old.execute_batch(
+            "INSERT INTO orgs (name) VALUES ('one'), ('org'); \
+             INSERT INTO channels (org_id, name, flags, trimmed_to) VALUES (2, 'room', 0, 3); \
+             INSERT INTO publications (channel_id, position, kind, format, expects_replies, payload) \
+             VALUES (1, 7, 0, 1, 0, 'old'); \
+             INSERT INTO credentials VALUES (2, 'device', 'door', x'61')",
+        )
+        .unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 3).unwrap();
+        drop(old);
+
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let store = SqliteStore::open(directory.path(), &StoreSettings::default()).unwrap();
+        let store: &dyn Store = &store;
+        let (org, room) = (OrgId::new("org"), Arc::new(ChannelId::new("room", ChannelFlags::NONE).unwrap()));
+        let patch = ObjectPatch { name: Some(Some("Alice".into())), ..ObjectPatch::default() };
+        let is_set = |outcome: Result<_, _>| assert!(matches!(outcome, Ok(Ok(_))));
+        store.set_object(&org, ObjectKind::User, "alice", patch, None, Timestamp(0), Box::new(is_set));
+        let action = Action {
+            message: Position(7),
+            position: Position(8),
+            kind: "like".into(),
+            value: "x".into(),
+            publisher: "alice".into(),
+        };
+        store.add_action(&org, &room, action, Box::new(|outcome| assert_eq!(outcome, Ok(Added::New))));
+        store.put_item(
+            &org,
+            "groups",
+            "a",
+            "1".into(),
+            None,
+            Box::new(|outcome| assert_eq!(outcome, Ok(()))),
+        );
+        runtime.block_on(store.flush()).unwrap();
+        let alice = runtime.block_on(store.object(&org, ObjectKind::User, "alice")).unwrap().unwrap();
+        assert_eq!(alice.name.as_deref(), Some("Alice"));
+        assert_eq!(runtime.block_on(store.item(&org, "groups", "a")), Ok(Some("1".into())));
+        assert_eq!(runtime.block_on(store.count(&org, &room, Position(0))), Ok(1));
+        assert_eq!(store.credentials().unwrap().len(), 1);
+        // The action is on the message of old, and goes with it.
+        store.delete(&org, &room, Position(6), Position(7), Box::new(|outcome| assert_eq!(outcome, Ok(1))));
+        runtime.block_on(store.flush()).unwrap();
+        let by = ActionRange::ByMessages { after: Position(0), until: Position(9) };
+        let actions = runtime.block_on(store.actions(&org, &room, ActionQuery { by, limit: 9 }));
+        assert_eq!(actions, Ok(ActionPage::default()));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::{Page, Query, StoreError, StoreSettings};
 /// How large a page gets.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    entries: usize,
-    bytes: usize,
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
 }
 
 impl Limits {

@@ -13,10 +13,11 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::database::open_for_reading;
+use super::database::{open_for_reading, sqlite_error};
+use super::listing::Deadline;
 use super::{page, records};
 use crate::records::RecordKey;
-use crate::{Page, Query, StoreError, StoreSettings};
+use crate::{Page, Query, Question, StoreError, StoreSettings};
 
 pub(super) struct Readers {
     jobs: Arc<Jobs>,
@@ -39,19 +40,43 @@ struct State {
 enum Job {
     Page(Query, Answer<Page>),
     Record(RecordKey, Timestamp, Answer<Option<Bytes>>),
+    Question(Question, Timestamp),
+}
+
+/// What a question is answered with.
+pub(crate) struct Reading<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) limits: page::Limits,
+    pub(super) list_millis_max: u64,
+    pub(super) deadline: &'a Deadline,
+    pub(super) now: Timestamp,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
+/// What a thread reads with.
+struct Reader {
+    connection: Connection,
+    deadline: Deadline,
+    limits: page::Limits,
+    list_millis_max: u64,
+    run: i64,
+}
+
 impl Job {
-    fn run(self, connection: &Connection, limits: page::Limits, run: i64) {
+    fn run(self, reader: &Reader) {
+        let Reader { connection, deadline, limits, list_millis_max, run } = reader;
         // Nobody may wait for it any more.
         match self {
             Job::Page(query, answer) if !answer.is_closed() => {
-                let _ = answer.send(page::read(connection, &query, limits, run));
+                let _ = answer.send(page::read(connection, &query, *limits, *run));
             }
             Job::Record(key, now, answer) if !answer.is_closed() => {
                 let _ = answer.send(records::read(connection, &key, now));
+            }
+            Job::Question(question, now) => {
+                let (limits, list_millis_max) = (*limits, *list_millis_max);
+                question.in_sqlite(&Reading { connection, limits, list_millis_max, deadline, now });
             }
             Job::Page(..) | Job::Record(..) => {}
         }
@@ -61,6 +86,7 @@ impl Job {
         match self {
             Job::Page(_, answer) => drop(answer.send(Err(error))),
             Job::Record(_, _, answer) => drop(answer.send(Err(error))),
+            Job::Question(question, _) => question.refuse(error),
         }
     }
 }
@@ -70,13 +96,15 @@ impl Readers {
         let jobs =
             Arc::new(Jobs { state: Mutex::default(), wake: Condvar::new(), max: settings.read_queue_max });
         let readers = Readers { jobs: jobs.clone(), threads: Mutex::default() };
-        let limits = page::Limits::new(settings);
+        let (limits, list_millis_max) = (page::Limits::new(settings), settings.list_millis_max);
         for _ in 0..settings.readers.max(1) {
-            let connection = open_for_reading(path, settings)?;
+            let mut connection = open_for_reading(path, settings)?;
+            let deadline = Deadline::of(&mut connection).map_err(sqlite_error)?;
+            let reader = Reader { connection, deadline, limits, list_millis_max, run };
             let jobs = jobs.clone();
             let thread = thread::Builder::new()
                 .name("store-reader".into())
-                .spawn(move || jobs.serve(&connection, limits, run))
+                .spawn(move || jobs.serve(&reader))
                 .map_err(|error| StoreError::Io(error.to_string().into()))?;
             readers.threads.lock().push(thread);
         }
@@ -95,6 +123,12 @@ impl Readers {
         self.ask(|answer| Job::Record(key, now, answer))
     }
 
+    pub(super) fn ask_question(&self, question: Question, now: Timestamp) {
+        if let Err((job, refused)) = self.jobs.push(Job::Question(question, now)) {
+            job.refuse(refused);
+        }
+    }
+
     fn ask<T: Send + 'static>(
         &self,
         job: impl FnOnce(Answer<T>) -> Job,
@@ -102,7 +136,7 @@ impl Readers {
         let (answer, answered) = oneshot::channel();
         match self.jobs.push(job(answer)) {
             Ok(()) => async move { answered.await.unwrap_or(Err(StoreError::Closed)) }.boxed(),
-            Err(refused) => async move { Err(refused) }.boxed(),
+            Err((_, refused)) => async move { Err(refused) }.boxed(),
         }
     }
 
@@ -132,13 +166,14 @@ impl Drop for Readers {
 }
 
 impl Jobs {
-    fn push(&self, job: Job) -> Result<(), StoreError> {
+    /// Queues a job, or gives it back.
+    fn push(&self, job: Job) -> Result<(), (Job, StoreError)> {
         let mut state = self.state.lock();
         if state.closed {
-            return Err(StoreError::Closed);
+            return Err((job, StoreError::Closed));
         }
         if state.waiting.len() >= self.max {
-            return Err(StoreError::Overloaded);
+            return Err((job, StoreError::Overloaded));
         }
         state.waiting.push_back(job);
         drop(state);
@@ -154,9 +189,9 @@ impl Jobs {
         state.waiting.pop_front()
     }
 
-    fn serve(&self, connection: &Connection, limits: page::Limits, run: i64) {
+    fn serve(&self, reader: &Reader) {
         while let Some(job) = self.pop() {
-            job.run(connection, limits, run);
+            job.run(reader);
         }
     }
 }

@@ -78,13 +78,7 @@ impl Records {
         // Of many that are too many, because fewer may be kept than did before, each group takes its share.
         let excess = count.saturating_sub(self.max).min(2 * changes.len());
         if excess > 0 {
-            let removed = connection
-                .prepare_cached(
-                    "DELETE FROM records WHERE (org_id, key) IN \
-                     (SELECT org_id, key FROM records ORDER BY expires LIMIT ?1)",
-                )?
-                .execute([excess as i64])?;
-            count = count.saturating_sub(removed);
+            count = count.saturating_sub(remove_first(connection, i64::MAX, excess as i64)?);
         }
         self.count = Some(count);
         Ok(())
@@ -97,12 +91,7 @@ impl Records {
         now: i64,
         rows: u32,
     ) -> rusqlite::Result<u64> {
-        let removed = connection
-            .prepare_cached(
-                "DELETE FROM records WHERE (org_id, key) IN \
-                 (SELECT org_id, key FROM records WHERE expires <= ?1 ORDER BY expires LIMIT ?2)",
-            )?
-            .execute(params![now, rows])?;
+        let removed = remove_first(connection, now, rows.into())?;
         self.count = self.count.map(|count| count.saturating_sub(removed));
         Ok(removed as u64)
     }
@@ -117,6 +106,20 @@ impl Records {
             }
         }
     }
+}
+
+/// Removes up to `rows` of those that expire first, and no later than `until`; how many it did.
+fn remove_first(connection: &Connection, until: i64, rows: i64) -> rusqlite::Result<usize> {
+    let first: Vec<(i64, Box<str>)> = connection
+        .prepare_cached("SELECT org_id, key FROM records WHERE expires <= ?1 ORDER BY expires LIMIT ?2")?
+        .query_map([until, rows], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    // One by one: of a list of them SQLite would look for each org's by looking at all of its records.
+    let mut delete = connection.prepare_cached("DELETE FROM records WHERE org_id = ?1 AND key = ?2")?;
+    for (org, key) in &first {
+        delete.execute(params![org, key])?;
+    }
+    Ok(first.len())
 }
 
 /// Puts one record; by how many there are more.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::change::Counts;
 use super::history::{Histories, Task};
+use super::items;
 use super::records::Records;
 use super::row::clamp;
 
@@ -19,6 +21,8 @@ pub(super) struct Retention {
     expired: Due,
     keys: Due,
     records: Due,
+    actions: Due,
+    items: Due,
     channels: Due,
     /// The last channel that was looked at for being forgotten.
     channel_cursor: i64,
@@ -44,12 +48,19 @@ pub(super) enum Step {
 
 impl Retention {
     pub(super) fn begin_pass(&mut self) {
-        *self =
-            Retention { expired: Due::Yes, keys: Due::Yes, records: Due::Yes, channels: Due::Yes, ..*self };
+        *self = Retention {
+            expired: Due::Yes,
+            keys: Due::Yes,
+            records: Due::Yes,
+            actions: Due::Yes,
+            items: Due::Yes,
+            channels: Due::Yes,
+            ..*self
+        };
     }
 
     pub(super) fn is_due(&self) -> bool {
-        [self.expired, self.keys, self.records, self.channels].contains(&Due::Yes)
+        [self.expired, self.keys, self.records, self.actions, self.items, self.channels].contains(&Due::Yes)
     }
 
     /// Does the next step within the caller's transaction. `now` is the time by which things expire, channels
@@ -59,6 +70,7 @@ impl Retention {
         connection: &Connection,
         histories: &mut Histories,
         records: &mut Records,
+        counts: &mut Counts,
         now: i64,
         forget: i64,
     ) -> rusqlite::Result<Step> {
@@ -83,6 +95,14 @@ impl Retention {
         }
         if self.records == Due::Yes {
             self.records = due_again(records.remove_expired(connection, now, STEP_ROWS)?);
+            return Ok(Step::Removed(0));
+        }
+        if self.actions == Due::Yes {
+            self.actions = due_again(remove_actions(connection, now)?);
+            return Ok(Step::Removed(0));
+        }
+        if self.items == Due::Yes {
+            self.items = due_again(items::remove_expired(connection, counts, now, STEP_ROWS)?);
             return Ok(Step::Removed(0));
         }
         if self.channels == Due::Yes {
@@ -141,7 +161,11 @@ fn trim(
     Ok(removed)
 }
 
-fn raise_trimmed(connection: &Connection, channel: i64, position: i64) -> rusqlite::Result<()> {
+/// Everything up to a position is gone: says so, and has the actions on it go too.
+pub(super) fn raise_trimmed(connection: &Connection, channel: i64, position: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM actions WHERE channel_id = ?1 AND message <= ?2")?
+        .execute([channel, position])?;
     connection
         .prepare_cached("UPDATE channels SET trimmed_to = ?2 WHERE id = ?1 AND trimmed_to < ?2")?
         .execute([channel, position])?;
@@ -189,11 +213,24 @@ fn remove_keys(connection: &Connection, now: i64) -> rusqlite::Result<u64> {
     Ok(removed as u64)
 }
 
+/// Removes actions that have expired; how many it did.
+fn remove_actions(connection: &Connection, now: i64) -> rusqlite::Result<u64> {
+    let removed = connection
+        .prepare_cached(
+            "DELETE FROM actions WHERE (channel_id, message, position) IN \
+             (SELECT channel_id, message, position FROM actions WHERE expires IS NOT NULL AND expires <= ?1 \
+             ORDER BY expires LIMIT ?2)",
+        )?
+        .execute(params![now, STEP_ROWS])?;
+    Ok(removed as u64)
+}
+
 /// Looks at some channels in each pass, all of them in turn.
 fn forget_channels(connection: &Connection, cursor: &mut i64, forget: i64) -> rusqlite::Result<usize> {
     let mut select = connection.prepare_cached(
         "SELECT id, org_id, trimmed_to, trimmed_to < ?3 AND NOT EXISTS \
-         (SELECT 1 FROM publications WHERE channel_id = channels.id) \
+         (SELECT 1 FROM publications WHERE channel_id = channels.id) AND NOT EXISTS \
+         (SELECT 1 FROM actions WHERE channel_id = channels.id) \
          FROM channels WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     let rows = select.query_map(params![*cursor, STEP_ROWS, forget], |row| {

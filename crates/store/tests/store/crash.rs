@@ -6,11 +6,14 @@ use std::process::{self, Command, Stdio};
 use std::sync::Arc;
 
 use antiphon_model::Position;
-use antiphon_store::{Committed, Entry, Range, SqliteStore, Store, StoreSettings};
+use antiphon_store::{
+    Committed, Entry, ListQuery, MembershipPatch, Range, SqliteStore, Store, StoreSettings,
+};
 
 use crate::fixture::{Fixture, append, channel, org, plain, read, wait};
 use crate::records::{put, record};
 use crate::vault::{self, credential};
+use crate::{actions, history, items, memberships, objects};
 
 const DIRECTORY: &str = "ANTIPHON_STORE_TEST_DIRECTORY";
 
@@ -70,8 +73,42 @@ fn append_until_killed(directory: &Path) {
                 vault::remove(&store, "acme", "device", &earlier.name).unwrap();
             }
             let _ = io::stdout().write_all(format!("credential {position}\n").as_bytes());
+            change(&store, position);
+            let _ = io::stdout().write_all(format!("changed {position}\n").as_bytes());
         }
     }
+}
+
+/// One change of each sort.
+fn change(store: &Arc<dyn Store>, position: u64) {
+    let text = position.to_string();
+    actions::add(store, &channel("room"), actions::action(position, position, "like", &text, "alice"))
+        .unwrap();
+    objects::set_user(store, "alice", objects::named(&text), position);
+    let join = memberships::join("alice", &text, MembershipPatch::default());
+    memberships::change(store, vec![join], position).unwrap();
+    items::put(store, "groups", &text, &text, None).unwrap();
+    append(store, plain(&channel("deleted"), position)).unwrap();
+    history::delete(store, &channel("deleted"), 0, position).unwrap();
+}
+
+/// All of `changed` is so; of what came after, anything may be.
+fn check_changes(store: &Arc<dyn Store>, changed: &[u64]) {
+    let are_kept = |kept: &[u64]| changed.iter().all(|changed| kept.contains(changed));
+    let last = changed.iter().copied().max().unwrap_or(0);
+    let actions = actions::all(store, &channel("room"));
+    assert!(are_kept(&actions), "{changed:?} were acknowledged, there are actions {actions:?}");
+    let name = objects::user(store, "alice").map_or(0, |alice| alice.name.unwrap().parse().unwrap());
+    assert!(name >= last, "{last} was acknowledged, the name is {name}");
+    let memberships = memberships::channels_of(store, "alice", ListQuery { limit: 10_000, ..objects::all() });
+    let memberships = memberships.memberships.iter().map(|membership| membership.channel.parse().unwrap());
+    let memberships: Vec<u64> = memberships.collect();
+    assert!(are_kept(&memberships), "{changed:?} were acknowledged, there are memberships {memberships:?}");
+    let items = store.all_items("groups").unwrap();
+    let items: Vec<u64> = items.iter().map(|(_, item)| item.key.parse().unwrap()).collect();
+    assert!(are_kept(&items), "{changed:?} were acknowledged, there are items {items:?}");
+    let undeleted = read(store, &channel("deleted"), Range::After(Position::ZERO));
+    assert!(undeleted.publications.iter().all(|publication| publication.position.0 > last), "{undeleted:?}");
 }
 
 #[test]
@@ -81,6 +118,7 @@ fn what_was_acknowledged_survives_a_kill() {
     }
     let fixture = Fixture::sqlite();
     let (mut acknowledged, mut recorded, mut device) = (0, 0, 0);
+    let mut changed = Vec::new();
     let secret = fixture.open().secret("own");
     for lines_before_kill in [1, 5_000, 20_000] {
         let mut child =
@@ -96,6 +134,10 @@ fn what_was_acknowledged_survives_a_kill() {
             if let Some(position) = line.strip_prefix("credential ") {
                 device = device.max(position.parse().unwrap_or(0));
             }
+            if let Some(position) = line.strip_prefix("changed ") {
+                // One that was cut short is no multiple of 100, or was there before.
+                changed.extend(position.parse::<u64>().ok().filter(|position| position % 100 == 0));
+            }
             if let Some(position) = line.strip_prefix("acknowledged ") {
                 acknowledged = acknowledged.max(position.parse().unwrap_or(0));
                 seen += 1;
@@ -109,6 +151,7 @@ fn what_was_acknowledged_survives_a_kill() {
         check(&fixture, acknowledged, recorded);
         let store = fixture.open();
         check_credentials(&store, device);
+        check_changes(&store, &changed);
         assert_eq!(store.secret("own"), secret);
     }
 }

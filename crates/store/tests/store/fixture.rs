@@ -7,7 +7,8 @@ use antiphon_model::{
     ChannelFlags, ChannelId, Draft, OrgId, Payload, Position, Publication, RawJson, Timestamp,
 };
 use antiphon_store::{
-    Clock, Committed, Entry, MemoryStore, Page, Query, Range, SqliteStore, Store, StoreError, StoreSettings,
+    Clock, Committed, Done, Entry, MemoryStore, Page, Query, Range, SqliteStore, Store, StoreError,
+    StoreSettings,
 };
 use tempfile::TempDir;
 
@@ -94,6 +95,13 @@ pub(crate) fn append(store: &Arc<dyn Store>, entry: Entry) -> Result<Committed, 
     let (done, completed) = mpsc::channel();
     store.append(entry, Box::new(move |outcome| done.send(outcome).unwrap()));
     completed.recv().unwrap()
+}
+
+/// Makes a change and waits for what becomes of it.
+pub(crate) fn done<T: Send + 'static>(change: impl FnOnce(Done<T>)) -> Result<T, StoreError> {
+    let (done, outcome) = mpsc::channel();
+    change(Box::new(move |result| done.send(result).unwrap()));
+    outcome.recv().unwrap()
 }
 
 /// Appends and leaves the completion to itself.

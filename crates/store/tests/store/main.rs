@@ -2,12 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+mod actions;
 mod crash;
 mod fixture;
+mod history;
+mod items;
+mod memberships;
 mod model;
+mod objects;
 mod records;
 mod sqlite;
 mod suite;
+mod twins;
 mod vault;
 
 /// Makes a test of each function of the suite for each backend.
@@ -63,5 +69,40 @@ on_every_backend!(
         credentials_beyond_the_queue_or_their_size_are_refused,
         a_secret_is_made_once,
         closing_makes_the_changes_that_are_queued,
+    },
+    history::{
+        a_range_is_filled_from_the_end_that_is_asked_for,
+        publications_are_deleted_and_counted,
+        counting_leaves_out_what_has_expired_and_ends_somewhere,
+        what_is_kept_is_trimmed_right_after_deleting,
+        a_change_comes_after_what_was_queued_before_it,
+        many_are_deleted_in_steps,
+        changes_beyond_the_queue_are_refused,
+    },
+    actions::{
+        actions_are_added_read_and_removed,
+        actions_are_read_by_messages_and_by_their_own_positions,
+        actions_go_with_their_message,
+        actions_without_a_message_go_in_time,
+        actions_are_bounded,
+    },
+    objects::{
+        objects_are_set_read_and_removed,
+        an_object_is_changed_only_if_it_is_the_one_that_was_meant,
+        objects_are_bounded,
+        objects_are_filtered,
+        objects_are_sorted_and_paged,
+    },
+    memberships::{
+        memberships_are_set_listed_and_removed,
+        memberships_come_with_the_object_on_the_other_side,
+        memberships_are_filtered_sorted_and_paged,
+        memberships_are_bounded,
+    },
+    items::{
+        items_are_kept_replaced_and_removed,
+        items_are_read_in_order_by_prefix_and_page,
+        items_expire_and_are_swept,
+        items_are_bounded,
     },
 );

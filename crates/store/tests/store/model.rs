@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use antiphon_model::{ChannelId, Position, Timestamp};
-use antiphon_store::{Committed, Entry, Range, Store, StoreSettings};
+use antiphon_store::{Committed, End, Entry, Range, Store, StoreSettings};
 use proptest::prelude::*;
 
 use crate::fixture::{
-    Backend, Fixture, SECOND, append, channel, everything, org, plain, positions, read_at, wait,
+    Backend, Fixture, SECOND, append, channel, done, everything, org, plain, positions, read_at, wait,
 };
 use crate::records::{put, record};
 
@@ -22,6 +22,8 @@ enum Step {
     Sweep,
     Reopen,
     Read { channel: usize, range: RangeOf, limit: usize },
+    Delete { channel: usize, after: usize, until: usize },
+    Count { channel: usize, after: usize },
     PutRecord { key: u8, ttl: u64 },
     RemoveRecord { key: u8 },
     ReadRecord { key: u8 },
@@ -32,6 +34,7 @@ enum Step {
 enum RangeOf {
     After(usize),
     AfterUntil(usize, usize),
+    Between(usize, usize, End),
     Newest,
     Before(usize),
 }
@@ -42,6 +45,8 @@ fn step() -> impl Strategy<Value = Step> {
     let range = prop_oneof![
         (0..40_usize).prop_map(RangeOf::After),
         (0..40_usize, 0..40_usize).prop_map(|(after, until)| RangeOf::AfterUntil(after, until)),
+        (0..40_usize, 0..40_usize, prop_oneof![Just(End::Oldest), Just(End::Newest)])
+            .prop_map(|(after, until, from)| RangeOf::Between(after, until, from)),
         Just(RangeOf::Newest),
         (0..40_usize).prop_map(RangeOf::Before),
     ];
@@ -53,6 +58,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reopen),
         4 => (0..4_usize, range, 0..6_usize)
             .prop_map(|(channel, range, limit)| Step::Read { channel, range, limit }),
+        1 => (0..4_usize, 0..40_usize, 0..40_usize)
+            .prop_map(|(channel, after, until)| Step::Delete { channel, after, until }),
+        1 => (0..4_usize, 0..40_usize).prop_map(|(channel, after)| Step::Count { channel, after }),
         2 => (0..3_u8, 0..3 * SECOND).prop_map(|(key, ttl)| Step::PutRecord { key, ttl }),
         1 => (0..3_u8).prop_map(|key| Step::RemoveRecord { key }),
         2 => (0..3_u8).prop_map(|key| Step::ReadRecord { key }),
@@ -141,7 +149,9 @@ impl Model {
         let trimmed_to = trimmed_to.copied().unwrap_or(0).max(channel.trimmed_to);
         let within = |position: &u64| match range {
             Range::After(after) => *position > after.0,
-            Range::AfterUntil { after, until } => *position > after.0 && *position <= until.0,
+            Range::AfterUntil { after, until } | Range::Between { after, until, .. } => {
+                *position > after.0 && *position <= until.0
+            }
             Range::Newest => true,
             Range::Before(before) => *position < before.0,
         };
@@ -149,17 +159,37 @@ impl Model {
             channel.publications.keys().filter(|p| !expired.contains(p)).copied().filter(within).collect();
         let more = shown.len() > limit;
         let page = match range {
-            Range::After(_) | Range::AfterUntil { .. } => shown.into_iter().take(limit).collect(),
-            Range::Newest | Range::Before(_) => shown[shown.len().saturating_sub(limit)..].to_vec(),
+            Range::After(_) | Range::AfterUntil { .. } | Range::Between { from: End::Oldest, .. } => {
+                shown.into_iter().take(limit).collect()
+            }
+            Range::Newest | Range::Before(_) | Range::Between { .. } => {
+                shown[shown.len().saturating_sub(limit)..].to_vec()
+            }
         };
         (page, more, trimmed_to)
     }
 
+    fn delete(&mut self, channel: usize, after: Position, until: Position) -> u64 {
+        let Some(channel) = self.channels.get_mut(&channel) else { return 0 };
+        let within = |position: &u64| *position > after.0 && *position <= until.0;
+        let gone: Vec<u64> = channel.publications.keys().copied().filter(within).collect();
+        channel.remove(&gone);
+        gone.len() as u64
+    }
+
+    /// The n-th position given out, or one before all.
+    fn nth(&self, n: usize) -> Position {
+        Position(self.given.get(n).copied().unwrap_or(n as u64))
+    }
+
     fn resolve(&self, range: RangeOf) -> Range {
-        let nth = |n: usize| Position(self.given.get(n).copied().unwrap_or(n as u64));
+        let nth = |n| self.nth(n);
         match range {
             RangeOf::After(after) => Range::After(nth(after)),
             RangeOf::AfterUntil(after, until) => Range::AfterUntil { after: nth(after), until: nth(until) },
+            RangeOf::Between(after, until, from) => {
+                Range::Between { after: nth(after), until: nth(until), from }
+            }
             RangeOf::Newest => Range::Newest,
             RangeOf::Before(before) => Range::Before(nth(before)),
         }
@@ -207,6 +237,18 @@ impl Run {
             }
             Step::Read { channel, range, limit } => {
                 self.check(channel, self.model.resolve(range), limit)?;
+            }
+            Step::Delete { channel, after, until } => {
+                let (after, until) = (self.model.nth(after), self.model.nth(until));
+                let name = &self.channels[channel];
+                let deleted = done(|done| self.store.delete(&org(), name, after, until, done));
+                prop_assert_eq!(deleted, Ok(self.model.delete(channel, after, until)));
+            }
+            Step::Count { channel, after } => {
+                let after = self.model.nth(after);
+                let count = wait(self.store.count(&org(), &self.channels[channel], after));
+                let (shown, ..) = self.model.read(channel, Range::After(after), usize::MAX);
+                prop_assert_eq!(count, Ok(shown.len() as u64));
             }
             Step::PutRecord { key, ttl } => {
                 let (value, expires) = (self.model.records_put.to_string(), self.model.now + ttl);

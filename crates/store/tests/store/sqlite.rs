@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use antiphon_model::{Draft, IdentityKind, Payload, Position, SessionId, Timestamp};
 use antiphon_store::{
-    Committed, DATABASE_FILE, Durability, Entry, Range, SqliteStore, Store, StoreError, StoreSettings,
+    Committed, DATABASE_FILE, Durability, Entry, ListQuery, MembershipPatch, ObjectKind, Range, SqliteStore,
+    Store, StoreError, StoreSettings,
 };
 use rusqlite::Connection;
 
@@ -15,6 +16,7 @@ use crate::fixture::{
 };
 use crate::records::{put, record};
 use crate::vault::{self, credential};
+use crate::{actions, history, items, memberships, objects};
 
 fn raw(fixture: &Fixture) -> Connection {
     Connection::open(fixture.directory().join(DATABASE_FILE)).unwrap()
@@ -107,6 +109,82 @@ fn credentials_and_secrets_are_there_after_reopening() {
     assert!(matches!(secret, Err(StoreError::Internal(_))), "a short one is not made up for: {secret:?}");
 }
 
+#[test]
+fn actions_objects_memberships_and_items_are_there_after_reopening() {
+    let fixture = Fixture::sqlite();
+    let room = channel("room");
+    let store = fixture.open();
+    append(&store, plain(&room, 1)).unwrap();
+    actions::add(&store, &room, actions::action(1, 2, "like", "👍", "alice")).unwrap();
+    let alice = objects::set_user(&store, "alice", objects::named("Alice"), 70);
+    let join = memberships::join("alice", "room", MembershipPatch::default());
+    let changed = memberships::change(&store, vec![join], 80).unwrap();
+    items::put(&store, "groups", "a", "1", Some(1_000)).unwrap();
+    history::delete(&store, &room, 5, 9).unwrap();
+    drop(store);
+
+    let settings =
+        StoreSettings { objects_max: 1, memberships_max: 1, items_max: 1, ..StoreSettings::default() };
+    let store = fixture.open_with(&settings);
+    assert_eq!(actions::all(&store, &room), [2]);
+    assert_eq!(objects::user(&store, "alice"), Some(alice));
+    assert_eq!(memberships::channels_of(&store, "alice", objects::all()).memberships, changed.set);
+    assert_eq!(items::item(&store, "groups", "a").as_deref(), Some("1"));
+    // What was there before counts.
+    let limit = items::put(&store, "groups", "b", "1", None);
+    assert_eq!(limit, Err(StoreError::LimitReached("items_max")));
+    let limit = objects::set(&store, ObjectKind::User, "bob", objects::named("Bob"), None, 0);
+    assert_eq!(limit, Err(StoreError::LimitReached("objects_max")));
+    fixture.set_now(1_000);
+    wait(store.sweep()).unwrap();
+    assert_eq!(items::put(&store, "groups", "b", "1", None), Ok(()));
+}
+
+#[test]
+fn a_list_that_takes_too_long_is_given_up() {
+    let fixture = Fixture::sqlite();
+    let settings = StoreSettings { list_millis_max: 0, ..StoreSettings::default() };
+    let store = fixture.open_with(&settings);
+    for n in 0..3_000 {
+        let done = Box::new(|outcome: Result<_, _>| assert!(matches!(outcome, Ok(Ok(_)))));
+        let patch = objects::custom("{\"x\":1}");
+        store.set_object(&org(), ObjectKind::User, &n.to_string(), patch, None, Timestamp(0), done);
+    }
+    wait(store.flush()).unwrap();
+    let expensive = objects::filtered("custom.x == 2");
+    assert_eq!(wait(store.objects(&org(), ObjectKind::User, expensive)), Err(StoreError::TooExpensive));
+    // Others that are read on the same connections are not.
+    for _ in 0..4 {
+        assert!(objects::user(&store, "2999").is_some());
+        let cheap = ListQuery { count: false, limit: 3, ..objects::all() };
+        assert_eq!(wait(store.objects(&org(), ObjectKind::User, cheap)).unwrap().objects.len(), 3);
+    }
+}
+
+/// The orders that lists are read in most need no sorting, and lists of a channel's members no look at others'.
+#[test]
+fn lists_are_read_along_their_index() {
+    let fixture = Fixture::sqlite();
+    let _store = fixture.open();
+    let plan = |from: &str, order: &str| {
+        let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM {from} ORDER BY {order} LIMIT 9 OFFSET 1");
+        let database = raw(&fixture);
+        let mut plan = database.prepare(&sql).unwrap();
+        let rows = plan.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        rows.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    };
+    let objects = "objects AS o WHERE o.org_id = 1 AND o.kind = 0";
+    for order in ["o.id", "o.id DESC", "o.name, o.id", "o.name DESC, o.id DESC", "o.updated DESC, o.id DESC"]
+    {
+        let plan = plan(objects, order);
+        assert!(!plan.contains("TEMP B-TREE"), "{order}: {plan}");
+    }
+    let members = "memberships AS m INDEXED BY memberships_channel \
+                   WHERE m.org_id = 1 AND m.channel = 'a' AND m.status = 'x'";
+    let plan = plan(members, "m.user");
+    assert!(plan.contains("(org_id=? AND channel=?)") && !plan.contains("TEMP B-TREE"), "{plan}");
+}
+
 #[cfg(unix)]
 #[test]
 fn others_cannot_read_the_database() {
@@ -145,8 +223,8 @@ fn a_newer_schema_is_refused_and_left_alone() {
     drop(fixture.open());
     raw(&fixture).pragma_update(None, "user_version", 99).unwrap();
     let opened = fixture.try_open(&StoreSettings::default()).map(drop);
-    assert_eq!(opened, Err(StoreError::NewerSchema { found: 99, known: 3 }));
-    raw(&fixture).pragma_update(None, "user_version", 3).unwrap();
+    assert_eq!(opened, Err(StoreError::NewerSchema { found: 99, known: 4 }));
+    raw(&fixture).pragma_update(None, "user_version", 4).unwrap();
     fixture.open();
 }
 
@@ -163,6 +241,8 @@ fn a_locked_database_fails_the_group_and_no_more() {
     put(&store, "a", "1", u64::MAX);
     assert_eq!(append(&store, plain(&channel("new"), 2)), Err(StoreError::Locked));
     assert_eq!(record(&store, "a").as_deref(), Some("1"), "though it is not in the database yet");
+    assert_eq!(items::put(&store, "groups", "a", "1", None), Err(StoreError::Locked));
+    assert_eq!(history::delete(&store, &room, 0, 9), Err(StoreError::Locked));
     assert_eq!(wait(store.sweep()), Err(StoreError::Locked));
     assert_eq!(positions(&read(&store, &room, everything())), [1]);
     other.execute_batch("ROLLBACK").unwrap();
@@ -223,6 +303,10 @@ fn fills_up_and_recovers(
     let device = credential("another", "device", "door", &[7; 50_000]);
     assert_eq!(vault::put(store, device.clone()), Err(StoreError::DiskFull));
     assert_eq!(store.credentials(), Ok(vec![]));
+    let name = "x".repeat(50_000);
+    let set = || objects::set(store, ObjectKind::User, "alice", objects::named(&name), None, 0);
+    assert_eq!(set(), Err(StoreError::DiskFull));
+    assert_eq!(objects::user(store, "alice"), None);
     assert_eq!(positions(&read(store, &room, everything())), stored);
     make_room(fixture, store);
     assert_eq!(append(store, large(refused)), Ok(Committed::Stored), "the key of what failed is not taken");
@@ -232,6 +316,8 @@ fn fills_up_and_recovers(
     assert_eq!(positions(&read(store, &late, everything())), [refused + 1]);
     assert_eq!(vault::put(store, device.clone()), Ok(()));
     assert_eq!(store.credentials(), Ok(vec![device]));
+    assert_eq!(vault::remove(store, "another", "device", "door"), Ok(()));
+    assert_eq!(set().unwrap().unwrap().name.as_deref(), Some(&*name));
 }
 
 /// A file system of 3 MiB, for as long as this lives.
