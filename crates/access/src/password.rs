@@ -5,8 +5,8 @@
 
 use std::sync::LazyLock;
 
-use argon2::password_hash::{self, SaltString};
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::{self, Output, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use parking_lot::{Condvar, Mutex};
 use sha2::{Digest, Sha256};
 
@@ -81,11 +81,9 @@ impl PasswordHash {
         &self.0
     }
 
-    fn is_of(&self, password: &[u8]) -> bool {
-        #[cfg(test)]
-        tests::note_hash();
+    fn is_of(&self, password: &[u8], memory: &mut Vec<Block>) -> bool {
         let hash = password_hash::PasswordHash::new(&self.0).expect("it was read when it came");
-        argon2().verify_password(password, &hash).is_ok()
+        verify(&hash, password, memory).is_ok_and(|fits| fits)
     }
 }
 
@@ -98,18 +96,18 @@ impl std::fmt::Debug for PasswordHash {
 /// Whether `password` is the one of `proof`; without one, of nobody. Blocks until there is room, and takes tens of
 /// milliseconds then.
 pub(crate) fn check(password: &str, proof: Option<&Proof>) -> Result<bool, Busy> {
-    let _turn = CHECKS.turn()?;
+    let mut turn = CHECKS.turn()?;
     // Nobody has a longer one, and what is hashed has a limit.
     let too_long = password.len() > BYTES_MAX;
     let password = if too_long { "" } else { password }.as_bytes();
     let fits = match proof {
-        Some(Proof::PasswordHash(hash)) => hash.is_of(password),
+        Some(Proof::PasswordHash(hash)) => hash.is_of(password, &mut turn.memory),
         Some(Proof::Password(expected)) => {
-            burn(password);
+            burn(password, &mut turn.memory);
             is_equal(password, expected.expose().as_bytes())
         }
         Some(Proof::Secret(_)) | None => {
-            burn(password);
+            burn(password, &mut turn.memory);
             false
         }
     };
@@ -117,12 +115,45 @@ pub(crate) fn check(password: &str, proof: Option<&Proof>) -> Result<bool, Busy>
 }
 
 /// Takes as long as a hash does.
-fn burn(password: &[u8]) {
+fn burn(password: &[u8], memory: &mut Vec<Block>) {
+    let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
+    let outcome = hash_into(&argon2(), password, b"a salt of nobody", &mut hash, memory);
+    std::hint::black_box((outcome.is_ok(), hash));
+}
+
+/// Whether a password has a hash, by the parameters of that. They are compared in constant time.
+fn verify(
+    hash: &password_hash::PasswordHash<'_>,
+    password: &[u8],
+    memory: &mut Vec<Block>,
+) -> password_hash::Result<bool> {
+    let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else { return Ok(false) };
+    let algorithm = Algorithm::try_from(hash.algorithm)?;
+    let version = hash.version.map_or(Ok(Version::default()), Version::try_from)?;
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(hash)?);
+    let mut bytes = [0; password_hash::Salt::MAX_LENGTH];
+    let salt = salt.decode_b64(&mut bytes)?;
+    let output =
+        Output::init_with(expected.len(), |out| Ok(hash_into(&argon2, password, salt, out, memory)?))?;
+    Ok(output == expected)
+}
+
+/// Computes a hash in memory that is kept: taken and given back each time, it would be spread over the arenas of the allocator, and
+/// stay with them.
+fn hash_into(
+    argon2: &Argon2<'_>,
+    password: &[u8],
+    salt: &[u8],
+    out: &mut [u8],
+    memory: &mut Vec<Block>,
+) -> argon2::Result<()> {
     #[cfg(test)]
     tests::note_hash();
-    let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
-    let outcome = argon2().hash_password_into(password, b"a salt of nobody", &mut hash);
-    std::hint::black_box((outcome.is_ok(), hash));
+    let blocks = argon2.params().block_count();
+    if blocks > memory.len() {
+        memory.resize(blocks, Block::default());
+    }
+    argon2.hash_password_into_with_memory(password, salt, out, &mut memory[..blocks])
 }
 
 /// Compares in a time that says nothing about where two texts differ, nor about their lengths.
@@ -147,10 +178,15 @@ struct Checks {
 struct CheckState {
     running: usize,
     waiting: usize,
+    /// Of turns that are over. There are as many as ran at once, of the size of the dearest hash.
+    memories: Vec<Vec<Block>>,
 }
 
-/// The right to compute one hash.
-struct Turn<'a>(&'a Checks);
+/// The right to compute one hash, and the memory for it.
+struct Turn<'a> {
+    checks: &'a Checks,
+    memory: Vec<Block>,
+}
 
 impl Checks {
     fn new(running_max: usize, waiting_max: usize) -> Checks {
@@ -168,14 +204,17 @@ impl Checks {
             state.waiting -= 1;
         }
         state.running += 1;
-        Ok(Turn(self))
+        Ok(Turn { checks: self, memory: state.memories.pop().unwrap_or_default() })
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.state.lock().running -= 1;
-        self.0.ended.notify_one();
+        let mut state = self.checks.state.lock();
+        state.running -= 1;
+        state.memories.push(std::mem::take(&mut self.memory));
+        drop(state);
+        self.checks.ended.notify_one();
     }
 }
 

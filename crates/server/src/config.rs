@@ -6,6 +6,7 @@ mod environment;
 mod exp;
 mod limits;
 mod listen;
+mod pubnub;
 mod reference;
 mod rule;
 mod settings;

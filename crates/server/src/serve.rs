@@ -2,6 +2,7 @@
 
 mod banner;
 mod exp;
+mod files;
 mod gate;
 mod health;
 mod pages;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use antiphon_http::{HttpDialect, HttpParts};
 use antiphon_net::{Close, Mounts, NodeInputs, Server, ServerError, ServerParts, Worker};
 use antiphon_node::{Node, NodeParts, SystemClock};
+use antiphon_pubnub::PubNub;
 use antiphon_store::{MemoryStore, SqliteStore, Store, StoreError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -76,11 +78,12 @@ async fn serve(settings: &Settings, plan: Plan) -> Result<(), Failure> {
         Signals::install().map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
     let health = Arc::new(Health::default());
     let (guards, ended) = WorkerGuards::new();
-    let open = plan.open;
+    let (open, files) = (plan.open, Arc::clone(&plan.files));
     let server = start(settings, plan, &health, guards)?;
     health.watch(Arc::clone(server.node().store()));
     announce(&banner::banner(server.addresses(), settings, open));
     let result = run_until_told(signals, ended, server, settings.timeouts.drain.0).await;
+    drop(files);
     tracing::info!("stopped");
     result
 }
@@ -103,7 +106,8 @@ fn start(
         listen: plan.listen,
         workers: workers.map_or(1, std::num::NonZeroUsize::get),
     };
-    let (node_settings, access, orgs) = (plan.node, plan.access, plan.orgs);
+    let (node_settings, access, orgs, pubnub) = (plan.node, plan.access, plan.orgs, plan.pubnub);
+    let restoring = pubnub.clone();
     // The addresses are bound by then: a port that is taken is noticed before a file is touched.
     let node = |inputs: NodeInputs| {
         let store = open_store(settings)?;
@@ -115,7 +119,11 @@ fn start(
             inboxes: Vec::new(),
             on_earlier: Box::new(|| {}),
         };
-        Node::new(inputs.into_parts(parts), SystemClock::start())
+        let node = Node::new(inputs.into_parts(parts), SystemClock::start())?;
+        if let Some(pubnub) = &restoring {
+            pubnub.restore(&node)?;
+        }
+        Ok(node)
     };
     let (http, hosts, health) = (settings.http.clone(), plan.hosts, Arc::clone(health));
     let (socketio, exp, gate) = (plan.socketio, plan.exp, plan.gate);
@@ -138,6 +146,12 @@ fn start(
             mounts = mounts.mount(exp::REQUESTS, exp.requests(worker));
             if let Some(sockets) = exp.sockets(worker) {
                 mounts = mounts.mount(exp::SOCKETS, sockets);
+            }
+        }
+        if let Some(pubnub) = &pubnub {
+            let endpoint = pubnub.endpoint(worker);
+            for prefix in PubNub::PREFIXES {
+                mounts = mounts.mount(*prefix, endpoint.clone());
             }
         }
         mounts

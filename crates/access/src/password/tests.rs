@@ -90,6 +90,22 @@ fn what_is_no_hash_or_costs_too_much_is_refused() {
 }
 
 #[test]
+fn hashes_of_all_sizes_are_computed_in_the_same_memory() {
+    let checks = Checks::new(1, 1);
+    let costs = [(256, 2, 1), (64, 1, 1), (64, 2, 4), (256, 2, 1)];
+    let hashes = costs.map(|costs| cheap_hash("12345test", Algorithm::Argon2id, costs));
+    for hash in &hashes {
+        let hash = PasswordHash::parse(hash).unwrap();
+        for (password, expected) in [("12345test", true), ("12345tesT", false)] {
+            let mut turn = checks.turn().unwrap();
+            assert_eq!(hash.is_of(password.as_bytes(), &mut turn.memory), expected, "{}", hash.as_str());
+        }
+    }
+    let memories = &checks.state.lock().memories;
+    assert_eq!(memories.iter().map(Vec::len).collect::<Vec<_>>(), [256]);
+}
+
+#[test]
 fn only_so_many_are_checked_and_only_so_many_wait() {
     let checks = Checks::new(1, 1);
     let running = checks.turn().unwrap();

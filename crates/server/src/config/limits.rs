@@ -20,7 +20,8 @@ pub(crate) struct LimitSettings {
     /// How many connections there may be. Default: 1,000,000. Each needs a file descriptor, so the hard limit of the process
     /// (`ulimit -Hn`) counts as well.
     pub(crate) connections_max: usize,
-    /// How many bytes the head of a request may have. Default: 16 KiB, room for the longest token.
+    /// How many bytes the head of a request may have. Default: 80 KiB: PubNub's SDKs publish by the path, where a message of 20 KiB may
+    /// become one of 60. Where they are not served, 16 KiB are room for the longest token.
     pub(crate) head_bytes_max: usize,
     /// How many channels may be in memory at a time, in each org. Default: 1,000,000. A channel without messages takes about
     /// 1 KiB. Beyond it, channels that are not in memory cannot be used.
@@ -30,6 +31,13 @@ pub(crate) struct LimitSettings {
     pub(crate) ring_bytes_max: usize,
     /// How many identities may be present on a channel. Default: 100,000. Each holds its name and state in memory.
     pub(crate) members_max: usize,
+    /// Up to how many members of a channel each who joins or leaves is told of by an event of its own. Default: 1000. With more there is
+    /// one event every `timeouts.presence_interval` that names them all: with a high limit, a crowd that comes to a channel is sent the
+    /// square of its number.
+    pub(crate) presence_announce_max: usize,
+    /// How many bytes of names the event of a crowded channel has. Default: 24 KiB. If there are more it names nobody, and says that who wants to know
+    /// has to ask.
+    pub(crate) presence_interval_bytes_max: usize,
     /// How many broadcasts may collect replies at a time, in each org. Default: 10,000.
     pub(crate) broadcasts_max: usize,
     /// How many replies are collected for a broadcast. Default: 10,000; later ones are refused.
@@ -83,6 +91,8 @@ impl Default for LimitSettings {
             channels_max: hub.channels_max,
             ring_bytes_max: hub.ring_bytes_max,
             members_max: hub.members_max,
+            presence_announce_max: hub.presence_announce_max,
+            presence_interval_bytes_max: hub.presence_interval_bytes_max,
             broadcasts_max: hub.broadcasts_max,
             replies_max: hub.replies_max,
             reply_bytes_max: hub.reply_bytes_max,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::exp::ExpSection;
 use super::limits::LimitSettings;
 use super::listen::ListenAddress;
+use super::pubnub::PubNubSection;
 use super::rule::RuleSettings;
 use super::socketio::SocketIoSection;
 use super::store::StoreSection;
@@ -48,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) socketio: SocketIoSection,
     /// The EXP network: devices, users and consumer apps.
     pub(crate) exp: ExpSection,
+    /// Apps on the SDKs of PubNub.
+    pub(crate) pubnub: PubNubSection,
     /// Where publications are kept.
     pub(crate) store: StoreSection,
     /// The org `demo`, where there is one.
@@ -112,6 +115,7 @@ impl Default for Settings {
             http: HttpSettings::default(),
             socketio: SocketIoSection::default(),
             exp: ExpSection::default(),
+            pubnub: PubNubSection::default(),
             store: StoreSection::default(),
             demo: DemoSettings::default(),
             rules: Vec::new(),

@@ -21,6 +21,9 @@ pub(crate) struct TimeoutSettings {
     /// How long after its connection broke off a client still counts as present. Default: 5 seconds. Less makes members of shaky
     /// networks leave and join all the time.
     pub(crate) presence_grace: Duration,
+    /// How often a channel with more than `limits.presence_announce_max` members tells who joined and left. Default: 10 seconds. Less keeps
+    /// onlookers closer to what is, and sends them more.
+    pub(crate) presence_interval: Duration,
     /// How far back a listener who comes back is sent what it missed, if it has `subscribe` but not `history`. Default: 2 minutes.
     /// Whoever may subscribe can read what was published within that time before it came.
     pub(crate) recovery_without_history: Duration,
@@ -45,6 +48,7 @@ impl Default for TimeoutSettings {
             ping_timeout: Duration::from_secs(20),
             close: Duration::from_secs(3),
             presence_grace: Duration::from_secs(5),
+            presence_interval: Duration::from_secs(10),
             recovery_without_history: Duration::from_secs(120),
             channel_idle: Duration::from_secs(300),
             drain: Duration::from_secs(10),
@@ -61,6 +65,7 @@ impl TimeoutSettings {
             ("timeouts.handshake", self.handshake),
             ("timeouts.ping_interval", self.ping_interval),
             ("timeouts.ping_timeout", self.ping_timeout),
+            ("timeouts.presence_interval", self.presence_interval),
         ]
         .into_iter()
         .find_map(|(name, value)| value.0.is_zero().then_some(name))

@@ -9,10 +9,12 @@ use antiphon_hub::{HubSettings, Rule, Rules};
 use antiphon_model::OrgId;
 use antiphon_net::NetSettings;
 use antiphon_node::{NodeSettings, OrgParts};
+use antiphon_pubnub::PubNub;
 
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::serve::exp::{self, ExpNetwork};
+use crate::serve::files::Files;
 use crate::serve::gate::Gate;
 use crate::serve::socketio::SocketIo;
 
@@ -26,6 +28,9 @@ pub(crate) struct Plan {
     pub(crate) gate: Arc<Gate>,
     pub(crate) socketio: Option<SocketIo>,
     pub(crate) exp: Option<ExpNetwork>,
+    pub(crate) pubnub: Option<PubNub>,
+    /// Held for as long as the server runs.
+    pub(crate) files: Arc<Files>,
     pub(crate) node: NodeSettings,
     pub(crate) net: NetSettings,
     pub(crate) listen: Vec<SocketAddr>,
@@ -58,7 +63,15 @@ impl Plan {
         if demo {
             orgs.push(OrgParts { id: OrgId::new(DEMO), rules: rules(&[]) });
             let limits = settings.demo.limits.clone();
-            access.push(OrgSettings { name: DEMO.into(), open: true, limits, ..OrgSettings::default() });
+            let key = Some(DEMO.to_owned());
+            access.push(OrgSettings {
+                name: DEMO.into(),
+                open: true,
+                publish_key: key.clone(),
+                subscribe_key: key,
+                limits,
+                ..OrgSettings::default()
+            });
         }
         let unserved = HttpParts { hosts: HostPolicy::Any, assets: Vec::new(), extra: Vec::new() };
         if let Err(error) = HttpDialect::new(settings.http.clone(), unserved) {
@@ -69,6 +82,8 @@ impl Plan {
         let guarded_by_address = open && local && !settings.allow_demo;
         let hosts = if guarded_by_address { HostPolicy::local(&listen) } else { HostPolicy::Any };
         let gate = Gate::new(&settings.http, &hosts)?;
+        let files = Arc::new(Files::of(settings)?);
+        let pubnub = pubnub(settings, &files, &hosts)?;
         Ok(Plan {
             access: Access::load(access).map_err(|error| Failure::new(error.to_string()))?,
             orgs,
@@ -79,6 +94,8 @@ impl Plan {
                 exp::on_socketio(&settings.exp, &settings.socketio),
             )?,
             exp: ExpNetwork::new(&settings.exp, &settings.socketio, &gate, &hosts)?,
+            pubnub,
+            files,
             gate,
             hosts,
             node: node(settings),
@@ -127,6 +144,12 @@ fn warnings(settings: &Settings, orgs: &[OrgSettings]) -> Vec<String> {
     warnings
 }
 
+fn pubnub(settings: &Settings, files: &Files, hosts: &HostPolicy) -> Result<Option<PubNub>, Failure> {
+    let new = || PubNub::new(settings.pubnub.settings(Some(files.directory().to_owned())), hosts.clone());
+    let pubnub = settings.pubnub.enabled.then(new).transpose();
+    pubnub.map_err(|error| Failure::new(format!("pubnub.{error}")))
+}
+
 fn has_credentials(org: &OrgSettings) -> bool {
     !(org.devices.is_empty() && org.consumer_apps.is_empty() && org.users.is_empty())
 }
@@ -138,6 +161,9 @@ fn node(settings: &Settings) -> NodeSettings {
             channels_max: limits.channels_max,
             ring_bytes_max: limits.ring_bytes_max,
             members_max: limits.members_max,
+            presence_announce_max: limits.presence_announce_max,
+            presence_interval: timeouts.presence_interval.0,
+            presence_interval_bytes_max: limits.presence_interval_bytes_max,
             broadcasts_max: limits.broadcasts_max,
             replies_max: limits.replies_max,
             reply_bytes_max: limits.reply_bytes_max,
