@@ -39,6 +39,9 @@ pub enum Scenario {
     Publish(PublishArgs),
     /// Devices of the EXP network that all answer a broadcast: how long until the last has it, and until it is answered
     Exp(ExpArgs),
+    /// Long polls as the SDKs of PubNub make them, all on one channel that is published to at a fixed rate
+    #[command(name = "pubnub")]
+    PubNub(PubNubArgs),
 }
 
 /// Where the server is and how it is spoken to.
@@ -188,6 +191,35 @@ pub struct ExpArgs {
     /// The secret of the devices; an open org takes any
     #[arg(long, default_value = "antiphon-bench")]
     pub secret: String,
+}
+
+/// Options of the PubNub scenario.
+#[derive(Debug, Clone, Args)]
+pub struct PubNubArgs {
+    /// The server.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// How long.
+    #[command(flatten)]
+    pub span: Span,
+    /// Subscribers, each with a connection of its own on which it polls
+    #[arg(long, short, default_value = "5000")]
+    pub subscribers: NonZeroUsize,
+    /// Connections that publish in turn
+    #[arg(long, default_value = "20")]
+    pub publishers: NonZeroUsize,
+    /// Messages to publish each second whether or not the server keeps up; latency counts from when each was due
+    #[arg(long, default_value = "20", value_parser = rate)]
+    pub rate: f64,
+    /// Bytes of a message, at least 16
+    #[arg(long, default_value = "128", value_parser = message_bytes)]
+    pub size: usize,
+    /// The publish key of the keyset
+    #[arg(long, default_value = "demo")]
+    pub publish_key: String,
+    /// Its subscribe key
+    #[arg(long, default_value = "demo")]
+    pub subscribe_key: String,
 }
 
 /// The largest message the load generator sends.

@@ -6,7 +6,6 @@
 //! it answers: what is measured is until the last socket has been read, the load's own share included.
 
 mod device;
-mod http;
 mod login;
 mod round;
 
@@ -16,10 +15,10 @@ use hdrhistogram::Histogram;
 use mio::{Interest, Poll, Token};
 
 use self::device::Device;
-use self::http::HttpConnection;
 use self::round::{Load, Round};
 use crate::args::ExpArgs;
 use crate::error::Error;
+use crate::http::HttpConnection;
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::report::{Cpu, Latency, Report};
@@ -70,6 +69,7 @@ pub(crate) fn measure(args: &ExpArgs) -> Result<Report, Error> {
         per_second: count as f64 / measured.as_secs_f64(),
         latency: Some(Latency::of(&delivered)),
         answered: Some(Latency::of(&answered)),
+        answers: None,
         cpu: cpu.map(|cpu| Cpu::of(cpu, count, measured)),
         memory: None,
     })

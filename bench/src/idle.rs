@@ -48,6 +48,7 @@ pub(crate) fn measure(args: &IdleArgs) -> Result<Report, Error> {
         per_second: count as f64 / seconds,
         latency: None,
         answered: None,
+        answers: None,
         cpu: cpu_after
             .zip(cpu_before)
             .map(|(after, before)| Cpu::of(after.saturating_sub(before), count as u64, took)),

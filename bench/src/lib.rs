@@ -1,10 +1,10 @@
 //! Load from outside: WebSocket and Socket.IO clients that measure what a server does, and check that it does it right.
 //!
 //! The library is what `antiphon bench` and the suite of this crate's own binary share: connections on one thread,
-//! five scenarios, and a [`Report`] of each. Every delivery is counted and its place in the order checked; the first one
+//! six scenarios, and a [`Report`] of each. Every delivery is counted and its place in the order checked; the first one
 //! that is lost, doubled or out of order ends the run with an error, so a figure is only ever that of a correct run.
 //!
-//! It speaks WebSocket, and Socket.IO and EXP over it, itself and knows nothing of the server's crates. It does not start servers and compares nothing:
+//! It speaks WebSocket, Socket.IO and EXP over it, and the long polls of PubNub's SDKs itself and knows nothing of the server's crates. It does not start servers and compares nothing:
 //! that is the suite's part.
 
 mod args;
@@ -17,16 +17,20 @@ mod fanout;
 pub mod framing;
 mod greeting;
 pub mod handshake;
+mod http;
 mod idle;
 mod message;
 mod meter;
 pub mod process;
 mod progress;
 mod publish;
+mod pubnub;
 mod report;
 mod target;
 
-pub use args::{Bench, EchoArgs, ExpArgs, FanoutArgs, IdleArgs, PublishArgs, Scenario, Span, TargetArgs};
+pub use args::{
+    Bench, EchoArgs, ExpArgs, FanoutArgs, IdleArgs, PubNubArgs, PublishArgs, Scenario, Span, TargetArgs,
+};
 pub use error::Error;
 pub use report::{Cpu, Latency, Memory, Report, grouped};
 pub use target::{Kind, Protocol};
@@ -55,5 +59,6 @@ pub fn measure(scenario: &Scenario) -> Result<Report, Error> {
         Scenario::Idle(args) => idle::measure(args),
         Scenario::Publish(args) => publish::measure(args),
         Scenario::Exp(args) => exp::measure(args),
+        Scenario::PubNub(args) => pubnub::measure(args),
     }
 }

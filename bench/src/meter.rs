@@ -146,6 +146,7 @@ impl Meter {
             per_second: self.units as f64 / seconds,
             latency: Some(Latency::of(&self.latency)),
             answered: None,
+            answers: None,
             cpu,
             memory: None,
         }

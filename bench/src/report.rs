@@ -26,6 +26,8 @@ pub struct Report {
     pub latency: Option<Latency>,
     /// How long after each broadcast the last response to it was acknowledged.
     pub answered: Option<Latency>,
+    /// In how many answers the deliveries came, where an answer may have several.
+    pub answers: Option<u64>,
     /// What the server's process used, if it was named.
     pub cpu: Option<Cpu>,
     /// The server's memory, if its process was named and memory was measured.
@@ -128,6 +130,9 @@ impl fmt::Display for Report {
         }
         if let Some(answered) = &self.answered {
             answered.write("answered ", f)?;
+        }
+        if let Some(answers) = self.answers {
+            writeln!(f, "  {:<12}{:>14}", "answers", grouped(answers as f64))?;
         }
         if let Some(cpu) = &self.cpu {
             writeln!(

@@ -20,6 +20,7 @@ use clap::Args;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use cases::{Case, Cores, Section};
+use machine::{EXP_HEADING, PUBNUB_HEADING};
 use server::{Launcher, Server};
 use subject::Subject;
 use table::{Outcome, Table};
@@ -118,14 +119,19 @@ impl Suite<'_> {
     fn write(&self, table: &Table) -> Result<(), SuiteError> {
         let SuiteArgs { rounds, duration, output, .. } = self.args;
         let is_whole = !self.args.reference_only && !self.args.no_peers && self.args.only.is_empty();
-        let is_exp = !self.args.reference_only && self.args.only == ["exp"] && table.failures() == 0;
+        let is_part =
+            |part: &str| !self.args.reference_only && self.args.only == [part] && table.failures() == 0;
         let failed = |source| SuiteError::Write { path: output.display().to_string(), source };
         let page = match () {
             () if self.args.no_write => return Ok(()),
             () if is_whole => machine::page(table, *rounds, *duration, &self.launcher.peers().describe()),
-            () if is_exp => {
+            () if is_part("exp") => {
                 let page = fs::read_to_string(output).map_err(failed)?;
-                machine::with_exp(&page, &machine::exp(table, *rounds))
+                machine::with_part(&page, EXP_HEADING, &machine::exp(table, *rounds))
+            }
+            () if is_part("pubnub") => {
+                let page = fs::read_to_string(output).map_err(failed)?;
+                machine::with_part(&page, PUBNUB_HEADING, &machine::pubnub(table, *rounds, *duration))
             }
             () => return Ok(()),
         };

@@ -44,6 +44,7 @@ const STEPS: &[Step<Workspace>] = &[
         run: standalone,
     },
     Step { name: "exp", what: "the EXP network with the SDKs that people use", run: exp },
+    Step { name: "pubnub", what: "the PubNub API with the SDKs that people use", run: pubnub },
     Step { name: "sdks", what: "our own SDKs, TypeScript and Python", run: sdks },
 ];
 
@@ -177,6 +178,24 @@ fn exp(workspace: &Workspace) -> Outcome {
         None => left_out("exp: EVERYTHING THAT NEEDS PYTHON 2.7, which is not here; name one with PYTHON27"),
     }
     run_command(&mut node)
+}
+
+fn pubnub(workspace: &Workspace) -> Outcome {
+    // It has parts of the others' harnesses.
+    for packages in ["tests/pubnub", "tests/exp", "tests/clients", "tests/standalone"] {
+        install_packages(&workspace.root.join(packages))?;
+    }
+    let chromium = tools::need("chromium", "chromium")?;
+    let (binary, directory) = (workspace.binary()?, workspace.root.join("tests/pubnub"));
+    let mut node = command("node", &directory);
+    run_command(node.arg("run.mjs").env("ANTIPHON_BIN", &binary).env("CHROMIUM", chromium))?;
+    let directory = directory.join("python");
+    let environment =
+        |name, requirements| python::environment(workspace, name, &directory.join(requirements));
+    let guide = environment("pubnub-guide", "requirements-guide.txt")?;
+    let mut python = command(environment("pubnub", "requirements.txt")?, &directory);
+    python.env("PYTHONDONTWRITEBYTECODE", "1").arg("run.py").arg("--bin").arg(binary);
+    run_command(python.arg("--guide-python").arg(guide))
 }
 
 fn sdks(workspace: &Workspace) -> Outcome {

@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::http::{HttpConnection, nonblocking};
-use super::login::{self, Session, read_more};
+use super::login::{self, Session};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::framing::{Header, TEXT, push_frame};
 use crate::handshake::{Request, Upgrade};
+use crate::http::{HttpConnection, connect, nonblocking, read_more};
 use crate::target::Target;
 
 /// The largest frame that is read before the load begins.
@@ -42,7 +42,7 @@ impl Device {
         let uuid = format!("bench-{number:05}");
         let Session { token, org, http } = login::login(number, target, &uuid, secret)?;
         let channel = channel_id(&org, &target.channel);
-        let mut greeting = Greeting { number, stream: login::connect(number, target)?, bytes: Vec::new() };
+        let mut greeting = Greeting { number, stream: connect(number, target)?, bytes: Vec::new() };
         greeting.upgrade(target, &token)?;
         greeting.expect(|text| text.starts_with("0{"))?;
         greeting.expect(|text| text == "40")?;

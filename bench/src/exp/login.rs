@@ -1,18 +1,15 @@
 //! Logging in as a device: a token that it signs, for the session's.
 
-use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use socket2::SockRef;
 
-use super::http::{self, Answer};
 use crate::error::Error;
-use crate::meter::STALL;
+use crate::http;
 use crate::target::Target;
 
 /// For how long what a device signs is good.
@@ -28,56 +25,16 @@ pub(super) struct Session {
 
 /// Logs a device in.
 pub(super) fn login(number: usize, target: &Target, uuid: &str, secret: &str) -> Result<Session, Error> {
-    let mut http = connect(number, target)?;
+    let mut http = http::connect(number, target)?;
     let body = json!({"type": "device", "token": signed(uuid, secret)}).to_string();
     let request = http::post(target.host(), "/api/auth/login", None, body.as_bytes());
-    let answer = exchange(number, &mut http, &request)?;
+    let answer = http::exchange(number, &mut http, &request)?;
     let refused = || Error::Unexpected { connection: number, detail: format!("no login: {answer}") };
     let session: Value = serde_json::from_slice(&answer.body).map_err(|_| refused())?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
     match (answer.status, text(&session["token"]), text(&session["identity"]["organization"])) {
         (200, Some(token), Some(org)) => Ok(Session { token, org, http }),
         _ => Err(refused()),
-    }
-}
-
-/// A connection that blocks, for what is said before the load.
-pub(super) fn connect(number: usize, target: &Target) -> Result<TcpStream, Error> {
-    let connect = || {
-        let stream = TcpStream::connect(target.address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(STALL))?;
-        // Closing resets: thousands of ports left in TIME_WAIT would make the connects of the next run dearer.
-        SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
-        Ok(stream)
-    };
-    connect().map_err(|source| Error::Socket { connection: number, source })
-}
-
-fn exchange(number: usize, stream: &mut TcpStream, request: &[u8]) -> Result<Answer, Error> {
-    stream.write_all(request).map_err(|source| Error::Socket { connection: number, source })?;
-    let mut bytes = Vec::new();
-    loop {
-        read_more(number, stream, &mut bytes)?;
-        if let Some((answer, _)) = http::parse(&bytes).map_err(|detail| detail.of(number))? {
-            return Ok(answer);
-        }
-    }
-}
-
-/// Reads once, at least one byte.
-pub(super) fn read_more(number: usize, stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Result<(), Error> {
-    let mut chunk = [0; 4096];
-    match stream.read(&mut chunk) {
-        Ok(0) => Err(Error::Closed { connection: number, code: None, reason: String::new() }),
-        Ok(count) => {
-            bytes.extend_from_slice(&chunk[..count]);
-            Ok(())
-        }
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            Err(Error::Stalled { seconds: STALL.as_secs(), outstanding: 1 })
-        }
-        Err(source) => Err(Error::Socket { connection: number, source }),
     }
 }
 

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::device::Device;
-use super::http::{Answer, HttpConnection, post};
 use crate::connect::poll_events;
 use crate::connection::{Frame, ReadBuffer};
 use crate::error::Error;
 use crate::framing::TEXT;
+use crate::http::{Answer, HttpConnection, post};
 use crate::meter::STALL;
 use crate::target::Target;
 

@@ -4,8 +4,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use antiphon_bench::{
-    EchoArgs, ExpArgs, FanoutArgs, IdleArgs, Latency, Protocol, PublishArgs, Report, Scenario, Span,
-    TargetArgs,
+    EchoArgs, ExpArgs, FanoutArgs, IdleArgs, Latency, Protocol, PubNubArgs, PublishArgs, Report, Scenario,
+    Span, TargetArgs,
 };
 
 use super::subject::Subject;
@@ -31,10 +31,12 @@ pub(super) enum Section {
     SocketIo,
     /// The EXP network.
     Exp,
+    /// The PubNub-compatible API.
+    PubNub,
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 3] = [Self::WebSocket, Self::SocketIo, Self::Exp];
+    pub(super) const ALL: [Self; 4] = [Self::WebSocket, Self::SocketIo, Self::Exp, Self::PubNub];
 }
 
 /// Where the server keeps messages.
@@ -132,11 +134,33 @@ const ROOM_ONE: &[Metric] = &[cpu(Goal::RatioCeiling(1.3))];
 const ACK: &[Metric] = ECHO;
 const CLIENTS: &[Metric] = &[per_second("connects/s", Goal::None), resident(Goal::Ceiling(3072.0)), CPU];
 
+const POLLED: &[Metric] = &[
+    // The clock decides how many are published; as many have to arrive.
+    per_second("deliveries/s", Goal::Floor(98_000.0)),
+    CPU,
+    Metric {
+        name: "cores that the server is busy on",
+        value: |report| report.cpu.map(|cpu| cpu.cores),
+        decimals: 2,
+        goal: Goal::None,
+    },
+    Metric {
+        name: "messages in an answer",
+        value: |report| report.answers.map(|answers| report.count as f64 / answers as f64),
+        decimals: 2,
+        goal: Goal::None,
+    },
+    millis("a subscriber has it, p50, ms", |report| in_millis(report.latency, |all| all.p50_us), Goal::None),
+    millis("a subscriber has it, p99, ms", |report| in_millis(report.latency, |all| all.p99_us), Goal::None),
+    millis("a subscriber has it, most, ms", |report| in_millis(report.latency, |all| all.max_us), Goal::None),
+];
+
 /// Every case, in the order of the tables.
 pub(super) fn all() -> Vec<Case> {
     let mut cases = websocket();
     cases.extend(socketio());
     cases.extend(exp());
+    cases.extend(pubnub());
     cases
 }
 
@@ -238,6 +262,22 @@ fn exp() -> Vec<Case> {
     ]
 }
 
+fn pubnub() -> Vec<Case> {
+    let on_one_core = |name, storage| Case {
+        name,
+        section: Section::PubNub,
+        scenario: long_polls,
+        subjects: &[Subject::Antiphon],
+        storage,
+        cores: Cores::OneEach,
+        metrics: POLLED,
+    };
+    vec![
+        on_one_core("pubnub-memory: 5,000 long polls, 20 messages/s", Storage::Memory),
+        on_one_core("pubnub-stored: the same, SQLite", Storage::Disk),
+    ]
+}
+
 fn number(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).expect("no case has none of something")
 }
@@ -278,4 +318,17 @@ fn devices(target: TargetArgs) -> Scenario {
     let rounds = NonZeroU32::new(100).expect("it is not 0");
     let (timeout, secret) = (Duration::from_secs(2), "antiphon-bench".to_owned());
     Scenario::Exp(ExpArgs { target, devices: number(1000), rounds, timeout, secret })
+}
+
+fn long_polls(target: TargetArgs, span: Span) -> Scenario {
+    Scenario::PubNub(PubNubArgs {
+        target,
+        span,
+        subscribers: number(5000),
+        publishers: number(20),
+        rate: 20.0,
+        size: 128,
+        publish_key: "demo".to_owned(),
+        subscribe_key: "demo".to_owned(),
+    })
 }

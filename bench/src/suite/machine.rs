@@ -7,12 +7,15 @@ use super::cases::Section;
 use super::table::Table;
 
 /// How the part of the EXP network begins.
-const EXP_HEADING: &str = "## EXP network\n";
+pub(super) const EXP_HEADING: &str = "## EXP network\n";
+
+/// How the part of the long polls begins.
+pub(super) const PUBNUB_HEADING: &str = "## PubNub-compatible long polls\n";
 
 /// `docs/benchmarks.md`.
 pub(super) fn page(table: &Table, rounds: u16, duration: u16, peers: &str) -> String {
     let machine = describe();
-    let (commit, exp) = (commit(), exp(table, rounds));
+    let (commit, exp, pubnub) = (commit(), exp(table, rounds), pubnub(table, rounds, duration));
     let (websocket, socketio) = (table.render(Section::WebSocket), table.render(Section::SocketIo));
     format!(
         "# Benchmarks\n\n\
@@ -35,7 +38,8 @@ pub(super) fn page(table: &Table, rounds: u16, duration: u16, peers: &str) -> St
          and looks no further. The peers are {peers}, with the same handlers and, but for TCP_NODELAY and a long backlog, as they come: \
          `bench/peers/`. A peer has *failed* where it loses, doubles or reorders a message.\n\n\
          {socketio}\n\
-         {exp}"
+         {exp}\n\
+         {pubnub}"
     )
 }
 
@@ -62,14 +66,39 @@ pub(super) fn exp(table: &Table, rounds: u16) -> String {
     )
 }
 
-/// The page with the part about the EXP network put in the place of the one that it has, or at its end.
-pub(super) fn with_exp(page: &str, exp: &str) -> String {
-    let (before, rest) = match page.find(EXP_HEADING) {
-        Some(at) => (&page[..at], &page[at + EXP_HEADING.len()..]),
+/// The part of the page about the PubNub-compatible API, which can be measured by itself.
+pub(super) fn pubnub(table: &Table, rounds: u16, duration: u16) -> String {
+    let (machine, commit, pubnub) = (describe(), commit(), table.render(Section::PubNub));
+    let priority = priority();
+    let of = match rounds {
+        1 => format!("of one round of {duration} s"),
+        rounds => format!("the median of {rounds} rounds of {duration} s, with the least and the most"),
+    };
+    format!(
+        "{PUBNUB_HEADING}\n\
+         ```\n\
+         cargo xtask bench --only pubnub --rounds {rounds} --duration {duration}\n\
+         ```\n\n\
+         {machine}.{commit} 5,000 subscribers of one channel, each with a uuid and a connection of its own, poll as the SDKs do: with the \
+         timetoken of the last answer, and at once when there is one. 20 more connections publish one message of 128 bytes a second each, \
+         by GET. Every subscriber is checked to get every message once, and all of them in the same order. A server that has many polls \
+         to answer lets each wait a little (`pubnub.answer_hold_max`, by default up to 400 ms), so that an answer has several messages: most of the \
+         time until a subscriber has a message is that wait. \
+         CPU time is that of the server for each message that a subscriber got, the poll and its answer included. The server has \
+         one core and one worker, the load another core.{priority} The times are from when each message was due, as the load sees \
+         them. Each figure is {of}.\n\n\
+         {pubnub}"
+    )
+}
+
+/// The page with a part that begins with this heading put in the place of the one that it has, or at its end.
+pub(super) fn with_part(page: &str, heading: &str, part: &str) -> String {
+    let (before, rest) = match page.find(heading) {
+        Some(at) => (&page[..at], &page[at + heading.len()..]),
         None => (page, ""),
     };
     let after = rest.find("\n## ").map_or("", |at| &rest[at..]);
-    format!("{}\n\n{}{}", before.trim_end(), exp, after)
+    format!("{}\n\n{}{}", before.trim_end(), part, after)
 }
 
 /// Whether the suite, and with it what it starts, goes before everything else that the machine does.
@@ -126,7 +155,7 @@ mod tests {
             ("# B\n\n## EXP network\n\nold\n", "# B\n\n## EXP network\n\nnew\n"),
             ("# B\n\n## EXP network\nold\n\n## More\nx\n", "# B\n\n## EXP network\n\nnew\n\n## More\nx\n"),
         ] {
-            assert_eq!(with_exp(page, new), expected);
+            assert_eq!(with_part(page, EXP_HEADING, new), expected);
         }
     }
 }

@@ -57,7 +57,9 @@ impl Launcher {
                 command.arg("reference").args(LISTEN);
                 Server::start(command, None)
             }
-            (Subject::Antiphon, Section::WebSocket | Section::Exp) => self.start_antiphon(case),
+            (Subject::Antiphon, Section::WebSocket | Section::Exp | Section::PubNub) => {
+                self.start_antiphon(case)
+            }
             (Subject::Antiphon, Section::SocketIo) => Server::start(Command::new(&self.library), None),
             (Subject::Socketioxide, _) => Server::start(self.peers.socketioxide(), None),
             (Subject::NodeSocketIo, _) => Server::start(self.peers.node_socketio(), None),

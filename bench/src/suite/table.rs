@@ -193,6 +193,7 @@ mod tests {
             per_second,
             latency: None,
             answered: None,
+            answers: None,
             cpu: None,
             memory: None,
         }

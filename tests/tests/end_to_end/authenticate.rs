@@ -132,3 +132,36 @@ async fn a_credential_that_does_not_do_changes_nothing() {
     let refused = client.try_ask(json!({"type": "presence", "channel": "room"})).await.unwrap();
     assert_eq!(refused["error"]["permission"], "presence", "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_token_that_is_refreshed_keeps_the_connection() {
+    let device =
+        "[[org]]\nname = \"scala\"\n[[org.device]]\nuuid = \"lamp\"\nsecret = \"secret-of-the-lamp\"\n";
+    let server = Server::start(&format!("[exp]\ntoken_lifetime = \"3s\"\n{device}")).await;
+    let claims = json!({"type": "device", "uuid": "lamp", "exp": in_secs(60)});
+    let key = EncodingKey::from_secret(b"secret-of-the-lamp");
+    let login = json!({"token": jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap()});
+    let session = |answer: antiphon_tests::Answer| {
+        let answer = answer.expect(200).json();
+        (answer["token"].as_str().unwrap().to_owned(), answer["expiration"].as_u64().unwrap())
+    };
+    let (first, _) = session(server.api().post("/api/auth/login").json(&login).send().await);
+    let api = server.api().with_token(&first);
+    let (mut renewed, mut other) = (V1::connect(&api, "").await, V1::connect(&api, "").await);
+    renewed.subscribe(json!("room")).await;
+    let mut token = first;
+    // Until the other one has ended with the token that both came with.
+    let other = tokio::spawn(async move { other.closed().await.1.code });
+    while !other.is_finished() {
+        let refreshed = server.api().with_token(&token).post("/api/auth/token").send().await;
+        let (refreshed, expiration) = session(refreshed);
+        let answer = authenticate(&mut renewed, &refreshed).await;
+        let expected = (&json!("lamp"), &json!(expiration / 1000));
+        assert_eq!((&answer["identity"], &answer["expires"]), expected, "{answer}");
+        token = refreshed;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(other.await.unwrap(), Some(4001));
+    renewed.ask(json!({"type": "publish", "channel": "room", "payload": "still here"})).await;
+    assert_eq!(renewed.next().await["payload"], "still here");
+}

@@ -14,6 +14,7 @@ mod many;
 mod messages;
 mod orgs;
 mod presence;
+mod pubnub;
 mod recovery;
 mod refusals;
 mod replies;

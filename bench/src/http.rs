@@ -1,32 +1,35 @@
 //! HTTP/1.1 over a connection that is kept: a request at a time.
 
 use std::fmt;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use mio::event::Event;
+use socket2::SockRef;
 
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::handshake::{HEAD_BYTES_MAX, head_bytes, header};
-use crate::target::Protocol;
+use crate::meter::STALL;
+use crate::target::{Protocol, Target};
 
 /// Bytes of an answer that are shown where it is not the one expected.
 const SHOWN_BYTES: usize = 200;
 
 /// A whole answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What came is no answer that is understood here.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoAnswer(&'static str);
+pub(crate) struct NoAnswer(&'static str);
 
 impl NoAnswer {
-    pub(super) fn of(self, connection: usize) -> Error {
+    pub(crate) fn of(self, connection: usize) -> Error {
         Error::Unexpected { connection, detail: format!("an answer that {}", self.0) }
     }
 }
@@ -38,8 +41,13 @@ impl fmt::Display for Answer {
     }
 }
 
+/// A request without a body.
+pub(crate) fn get(host: &str, path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes()
+}
+
 /// A request with a body of JSON.
-pub(super) fn post(host: &str, path: &str, token: Option<&str>, body: &[u8]) -> Vec<u8> {
+pub(crate) fn post(host: &str, path: &str, token: Option<&str>, body: &[u8]) -> Vec<u8> {
     let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
     let mut request = format!(
         "POST {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -54,7 +62,7 @@ pub(super) fn post(host: &str, path: &str, token: Option<&str>, body: &[u8]) -> 
 ///
 /// # Errors
 /// It is none whose length is known beforehand.
-pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, NoAnswer> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, NoAnswer> {
     let Some(head_bytes) = head_bytes(bytes) else {
         return if bytes.len() > HEAD_BYTES_MAX { Err(NoAnswer("has too long a head")) } else { Ok(None) };
     };
@@ -69,7 +77,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, NoAnswer> {
 }
 
 /// A connection that does not block. Registered once for both directions, edge-triggered.
-pub(super) struct HttpConnection {
+pub(crate) struct HttpConnection {
     number: usize,
     connection: Connection,
     bytes: Vec<u8>,
@@ -77,15 +85,15 @@ pub(super) struct HttpConnection {
 
 impl HttpConnection {
     /// Takes over a connection on which nothing is under way.
-    pub(super) fn new(number: usize, stream: TcpStream) -> HttpConnection {
+    pub(crate) fn new(number: usize, stream: TcpStream) -> HttpConnection {
         HttpConnection { number, connection: nonblocking(number, stream), bytes: Vec::new() }
     }
 
-    pub(super) fn stream_mut(&mut self) -> &mut mio::net::TcpStream {
+    pub(crate) fn stream_mut(&mut self) -> &mut mio::net::TcpStream {
         self.connection.stream_mut()
     }
 
-    pub(super) fn send(&mut self, request: &[u8]) -> Result<(), Error> {
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<(), Error> {
         self.connection.send(request)
     }
 
@@ -93,22 +101,36 @@ impl HttpConnection {
     ///
     /// # Errors
     /// The connection ended or broke, or what came is no answer.
-    pub(super) fn handle_event(&mut self, event: &Event) -> Result<Option<Answer>, Error> {
+    pub(crate) fn handle_event(&mut self, event: &Event) -> Result<Option<Answer>, Error> {
         if event.is_writable() {
             self.connection.flush()?;
         }
-        let mut chunk = [0; 16 << 10];
+        let mut chunk = [0; 8 << 10];
         loop {
             match self.connection.stream_mut().read(&mut chunk) {
                 Ok(0) => {
                     return Err(Error::Closed { connection: self.number, code: None, reason: String::new() });
                 }
-                Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),
+                Ok(count) => {
+                    self.bytes.extend_from_slice(&chunk[..count]);
+                    // There is nothing more, unless it is the end, of which no other event would tell.
+                    if count < chunk.len() && !event.is_read_closed() {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.connection.socket_error(error)),
             }
         }
+        self.next_answer()
+    }
+
+    /// The next answer that is there already, where more than one request was sent.
+    ///
+    /// # Errors
+    /// What came is no answer.
+    pub(crate) fn next_answer(&mut self) -> Result<Option<Answer>, Error> {
         let Some((answer, end)) = parse(&self.bytes).map_err(|error| error.of(self.number))? else {
             return Ok(None);
         };
@@ -118,10 +140,54 @@ impl HttpConnection {
 }
 
 /// A connection that blocked so far, for the load.
-pub(super) fn nonblocking(number: usize, stream: TcpStream) -> Connection {
+pub(crate) fn nonblocking(number: usize, stream: TcpStream) -> Connection {
     // Where it fails the first read waits, and the run with it, until the stall is noticed.
     let _ = stream.set_nonblocking(true);
     Connection::new(number, Protocol::WebSocket, mio::net::TcpStream::from_std(stream))
+}
+
+/// A connection that blocks, for what is said before the load.
+pub(crate) fn connect(number: usize, target: &Target) -> Result<TcpStream, Error> {
+    let connect = || {
+        let stream = TcpStream::connect(target.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(STALL))?;
+        // Closing resets: thousands of ports left in TIME_WAIT would make the connects of the next run dearer.
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+        Ok(stream)
+    };
+    connect().map_err(|source| Error::Socket { connection: number, source })
+}
+
+/// Sends a request and waits for the answer.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn exchange(number: usize, stream: &mut TcpStream, request: &[u8]) -> Result<Answer, Error> {
+    stream.write_all(request).map_err(|source| Error::Socket { connection: number, source })?;
+    let mut bytes = Vec::new();
+    loop {
+        read_more(number, stream, &mut bytes)?;
+        if let Some((answer, _)) = parse(&bytes).map_err(|detail| detail.of(number))? {
+            return Ok(answer);
+        }
+    }
+}
+
+/// Reads once, at least one byte.
+pub(crate) fn read_more(number: usize, stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Result<(), Error> {
+    let mut chunk = [0; 4096];
+    match stream.read(&mut chunk) {
+        Ok(0) => Err(Error::Closed { connection: number, code: None, reason: String::new() }),
+        Ok(count) => {
+            bytes.extend_from_slice(&chunk[..count]);
+            Ok(())
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(Error::Stalled { seconds: STALL.as_secs(), outstanding: 1 })
+        }
+        Err(source) => Err(Error::Socket { connection: number, source }),
+    }
 }
 
 #[cfg(test)]
