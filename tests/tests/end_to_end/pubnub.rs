@@ -132,6 +132,38 @@ async fn nothing_that_was_stored_is_lost_to_a_subscriber_of_a_server_that_was_ki
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_on_a_channel_that_a_group_has_just_got_is_told() {
+    let server = Server::start(CONFIG).await;
+    let (api, channels) = (server.api(), channels("memory"));
+    let add = async |channel: &str| {
+        let path = format!("/v1/channel-registration/sub-key/demo/channel-group/grows?add={channel}");
+        api.get(&path).send().await.expect(200);
+    };
+    add("end").await;
+    let mut subscriber = Subscriber::start(&api, "follows", &["end".to_owned()]).await;
+    let following = tokio::spawn(async move {
+        let asked = Asked::names(&[], &[]).and("channel-group=grows", &[]);
+        while !subscriber.is_at_end() {
+            subscriber.poll(&asked).await;
+        }
+        subscriber
+    });
+    // Others keep the server busy, so that the poll learns of the change later than the one who made it.
+    let publishers = Publishers::start(&api, &channels, 2 * RATE, MESSAGES);
+    let mut grown = Published::default();
+    let mut connection = api.connect().await.unwrap();
+    for number in 0..300 {
+        let channel = format!("memory.grown.{number}");
+        add(&channel).await;
+        grown.add(publish(&api, &mut connection, &channel, &Value::from(number)).await.unwrap());
+    }
+    publishers.finish().await;
+    grown.add(end(&api).await);
+    let subscriber = within("the subscriber has the end", following).await.unwrap();
+    assert_eq!(subscriber.told(), grown.all());
+}
+
 /// All that a channel has, oldest first.
 async fn history(api: &Api, channel: &str) -> Published {
     let mut published = Published::default();

@@ -1,10 +1,10 @@
 //! Channel groups: names for sets of channels. Answered from memory, and kept in the store.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use antiphon_model::OrgId;
+use antiphon_model::{OrgId, Position};
 use antiphon_node::{Node, StoreError};
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -29,7 +29,10 @@ pub(crate) struct Groups {
     channels_max: usize,
 }
 
-type OrgGroups = BTreeMap<Box<str>, BTreeSet<Box<str>>>;
+type OrgGroups = BTreeMap<Box<str>, Members>;
+
+/// A group's channels, each with the last position that was delivered before the group had it.
+type Members = BTreeMap<Box<str>, Position>;
 
 /// In how many parts those who wait for changes are divided.
 const BELLS: usize = 256;
@@ -69,7 +72,7 @@ impl Groups {
         for (org, item) in node.store().all_items(COLLECTION)? {
             if let Some((group, channel)) = item.key.split_once(BETWEEN) {
                 let groups = orgs.entry(org).or_default();
-                groups.entry(group.into()).or_default().insert(channel.into());
+                groups.entry(group.into()).or_default().insert(channel.into(), Position::ZERO);
             }
         }
         Ok(())
@@ -82,9 +85,15 @@ impl Groups {
 
     /// The channels of a group; none if there is no such group.
     pub(crate) fn channels(&self, org: &OrgId, group: &str) -> Vec<Box<str>> {
+        self.members(org, group).into_iter().map(|(channel, _)| channel).collect()
+    }
+
+    /// The same, each with the last position that was delivered before the group had it.
+    pub(crate) fn members(&self, org: &OrgId, group: &str) -> Vec<(Box<str>, Position)> {
         let orgs = self.orgs.read();
-        let channels = orgs.get(org).and_then(|groups| groups.get(group));
-        channels.map(|channels| channels.iter().cloned().collect()).unwrap_or_default()
+        let members = orgs.get(org).and_then(|groups| groups.get(group));
+        let members = members.into_iter().flatten();
+        members.map(|(channel, since)| (channel.clone(), *since)).collect()
     }
 
     /// Done when a group may have changed since this was called.
@@ -114,12 +123,13 @@ impl Groups {
         };
         let stored = all(&new, write).await;
         let mut orgs = self.orgs.write();
+        let since = node.org(org).hub.delivered();
         let groups = orgs.entry(org.clone()).or_default();
         let members = groups.entry(group.into()).or_default();
         let mut result = Ok(());
         for (channel, stored) in new.into_iter().zip(stored) {
             match stored {
-                Ok(()) => _ = members.insert(channel.into()),
+                Ok(()) => _ = members.insert(channel.into(), since),
                 Err(error) => result = Err(GroupError::Unavailable(error)),
             }
         }
@@ -144,10 +154,10 @@ impl Groups {
         if members.is_none() && groups.is_some_and(|groups| groups.len() >= self.groups_max) {
             return Err(GroupError::TooManyGroups);
         }
-        let has = |channel: &str| members.is_some_and(|members| members.contains(channel));
+        let has = |channel: &str| members.is_some_and(|members| members.contains_key(channel));
         let new: Vec<&str> =
             channels.iter().map(|channel| &**channel).filter(|channel| !has(channel)).collect();
-        if members.map_or(0, BTreeSet::len) + new.len() > self.channels_max {
+        if members.map_or(0, BTreeMap::len) + new.len() > self.channels_max {
             return Err(GroupError::TooManyChannels);
         }
         Ok(new)
@@ -185,7 +195,7 @@ impl Groups {
                 Err(error) => result = Err(GroupError::Unavailable(error)),
             }
         }
-        if groups.get(group).is_some_and(BTreeSet::is_empty) {
+        if groups.get(group).is_some_and(BTreeMap::is_empty) {
             groups.remove(group);
         }
         drop(orgs);

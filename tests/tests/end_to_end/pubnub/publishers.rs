@@ -40,6 +40,11 @@ impl Published {
         on_channels.map(|(position, (channel, message))| (*position, &**channel, message))
     }
 
+    /// All of them with their timetokens, in order.
+    pub(super) fn all(&self) -> Vec<(Position, Value)> {
+        self.0.iter().map(|(position, (_, message))| (*position, message.clone())).collect()
+    }
+
     /// Checks that all of these are among others.
     pub(super) fn is_within(&self, others: &Published) {
         for (position, told) in &self.0 {

@@ -22,7 +22,11 @@ impl Asked {
 
     /// Names that stand for these channels.
     pub(super) fn names(names: &[String], channels: &[String]) -> Asked {
-        let names = names.iter().map(|name| encoded(name)).collect::<Vec<_>>().join("%2C");
+        let names = match names {
+            // Of none at all.
+            [] => ",".to_owned(),
+            names => names.iter().map(|name| encoded(name)).collect::<Vec<_>>().join("%2C"),
+        };
         Asked { names, query: String::new(), channels: channels.to_vec() }
     }
 
@@ -131,6 +135,12 @@ impl Subscriber {
         self.timetoken = answered.until;
         self.answers.push(answered);
         Ok(())
+    }
+
+    /// All that it was told, with the timetokens, in the order of the telling.
+    pub(super) fn told(&self) -> Vec<(Position, Value)> {
+        let messages = self.answers.iter().flat_map(|answer| &answer.messages);
+        messages.map(|message| (position(&message["p"]["t"]), message["d"].clone())).collect()
     }
 
     /// Holds every answer against what was published.

@@ -108,10 +108,15 @@ async fn poll(
     let deadline = came + request.settings().subscribe_wait_max;
     let _paced = Paced::begin(&request.local);
     loop {
+        let from = since;
         // Made before the groups are looked at: no change in between is overlooked.
         let mut changes = Changes::of(request, asked);
         let (wanted, places) = (Wanted::of(request, asked), asked.places(request));
         let missed = catch_up::read(request, &wanted, filter, since).await?;
+        if let Some(at) = passed_over(request, asked, &wanted, &missed) {
+            since = if missed.is_empty() { at.max(from) } else { from };
+            continue;
+        }
         if !missed.is_empty() || missed.more {
             if request.uuid.is_some() && is_new(request, &places)? {
                 keep(request, &wanted).await?;
@@ -127,27 +132,38 @@ async fn poll(
         // Once it listens: it hears of itself on channels that a group has got meanwhile.
         beat(request, &places, states)?;
         let pieces = stream.queued();
-        if !pieces.is_empty() {
-            return Ok(Page::of(pieces, begun, request.settings()));
-        }
-        match wait(request, asked, &wanted, &mut stream, &mut changes, deadline).await {
-            Woken::Ready => {
-                hold(request, came).await;
-                return Ok(Page::of(stream.queued(), begun, request.settings()));
-            }
-            Woken::TimeIsUp => {
-                let (position, pieces) = settle(request, &mut stream).await;
-                return Ok(Page::of(pieces, position.max(begun), request.settings()));
-            }
-            Woken::GroupsChanged => {
-                let (position, pieces) = settle(request, &mut stream).await;
-                since = position.max(begun);
-                if !pieces.is_empty() {
-                    return Ok(Page::of(pieces, since, request.settings()));
+        let page = match pieces.is_empty() {
+            false => Page::of(pieces, begun, request.settings()),
+            true => match wait(request, asked, &wanted, &mut stream, &mut changes, deadline).await {
+                Woken::Ready => {
+                    hold(request, came).await;
+                    Page::of(stream.queued(), begun, request.settings())
                 }
-            }
-        }
+                Woken::TimeIsUp => settle(request, &mut stream, begun).await,
+                Woken::GroupsChanged => {
+                    let page = settle(request, &mut stream, begun).await;
+                    if page.is_empty() && passed_over(request, asked, &wanted, &page).is_none() {
+                        since = page.position;
+                        continue;
+                    }
+                    page
+                }
+            },
+        };
+        // Nothing is awaited from the taking of the page to here: what is gained later is behind it.
+        let Some(at) = passed_over(request, asked, &wanted, &page) else { return Ok(page) };
+        since = if page.is_empty() { at.max(from) } else { from };
+        stream.depart();
     }
+}
+
+/// Where to read again, if groups have got channels since they were looked at, and before the end of a page: what came on these is not in
+/// it, and would be passed over with its timetoken.
+fn passed_over(request: &Request, asked: &Asked, wanted: &Wanted, page: &Page) -> Option<Position> {
+    if asked.groups.is_empty() {
+        return None;
+    }
+    Wanted::of(request, asked).more_than(wanted).filter(|at| *at < page.position)
 }
 
 /// Why a wait is over.
@@ -208,10 +224,10 @@ impl Drop for Paced {
 }
 
 /// Waits until all that was delivered up to a position is in the stream, and takes it.
-async fn settle(request: &Request, stream: &mut Stream) -> (Position, Vec<Bytes>) {
-    let position = request.hub().delivered();
+async fn settle(request: &Request, stream: &mut Stream, begun: Position) -> Page {
+    let position = request.hub().delivered().max(begun);
     turn(&request.worker).await;
-    (position, stream.queued())
+    Page::of(stream.queued(), position, request.settings())
 }
 
 /// Waits until this worker has handed out what was delivered to it before.

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use antiphon_hub::{Filter, Since};
-use antiphon_model::{ChannelFlags, ChannelId, Publication};
+use antiphon_model::{ChannelFlags, ChannelId, Position, Publication};
 use antiphon_net::{Label, Want};
 
 use crate::formats::{self, ENVELOPE};
@@ -21,6 +21,8 @@ pub(super) struct Wanted {
 pub(super) struct Subscription {
     pub(super) channel: Arc<ChannelId>,
     pub(super) label: Label,
+    /// The last position that was delivered before it was among them, where a group has led to it.
+    pub(super) since: Position,
 }
 
 impl Wanted {
@@ -29,18 +31,18 @@ impl Wanted {
         let key = &*request.keyset.subscribe_key;
         let plain = request.local.label(key);
         let (mut seen, mut subscriptions) = (HashSet::new(), Vec::with_capacity(asked.channels.len()));
-        let mut add = |channel: Option<ChannelId>, label: &Label| {
+        let mut add = |channel: Option<ChannelId>, label: &Label, since: Position| {
             if let Some(channel) = channel.map(Arc::new)
                 && seen.insert(Arc::clone(&channel))
             {
-                subscriptions.push(Subscription { channel, label: Label::clone(label) });
+                subscriptions.push(Subscription { channel, label: Label::clone(label), since });
             }
         };
         for name in &asked.channels {
             let base = name.strip_suffix(PRESENCE_SUFFIX).unwrap_or(name);
             match wildcard_prefix(base) {
-                Some(_) => add(companion(name), &formats::label(key, Some(name))),
-                None => add(companion(name), &plain),
+                Some(_) => add(companion(name), &formats::label(key, Some(name)), Position::ZERO),
+                None => add(companion(name), &plain, Position::ZERO),
             }
         }
         for group in &asked.groups {
@@ -49,10 +51,10 @@ impl Wanted {
                 Some(base) => (base, true),
                 None => (&**group, false),
             };
-            for name in request.shared.groups.channels(&request.keyset.org, base) {
+            for (name, since) in request.shared.groups.members(&request.keyset.org, base) {
                 match (presence, name.ends_with(PRESENCE_SUFFIX)) {
-                    (false, _) => add(companion(&name), &label),
-                    (true, false) => add(companion(&format!("{name}{PRESENCE_SUFFIX}")), &label),
+                    (false, _) => add(companion(&name), &label, since),
+                    (true, false) => add(companion(&format!("{name}{PRESENCE_SUFFIX}")), &label, since),
                     (true, true) => {}
                 }
             }
@@ -77,6 +79,15 @@ impl Wanted {
     pub(super) fn is_left_out_by(&self, publication: &Publication) -> bool {
         let except = publication.except_listeners_of.as_deref().unwrap_or_default();
         except.iter().any(|channel| self.subscriptions.iter().any(|one| one.channel == *channel))
+    }
+
+    /// Since when there is something that another resolution of the same names does not have.
+    pub(super) fn more_than(&self, other: &Wanted) -> Option<Position> {
+        if self.is(other) {
+            return None;
+        }
+        let more = self.subscriptions.iter().filter(|one| !other.subscriptions.contains(one));
+        more.map(|one| one.since).min()
     }
 
     /// Whether another resolution of the same names leads to the same channels.
