@@ -56,7 +56,7 @@ impl Default for NetSettings {
             close_timeout: Duration::from_secs(3),
             write_timeout: Duration::from_secs(30),
             deflate: DeflateSettings::default(),
-            head_bytes_max: 80 << 10,
+            head_bytes_max: 16 << 10,
         }
     }
 }

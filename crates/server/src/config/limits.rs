@@ -87,7 +87,7 @@ impl Default for LimitSettings {
             outbox_bytes_max: net.outbox_bytes_max,
             slow_reader: SlowReader::Disconnect,
             connections_max: net.connections_max,
-            head_bytes_max: net.head_bytes_max,
+            head_bytes_max: 80 << 10,
             channels_max: hub.channels_max,
             ring_bytes_max: hub.ring_bytes_max,
             members_max: hub.members_max,
