@@ -256,7 +256,9 @@ mod tests {
     #[test]
     fn the_parts_get_what_was_set_and_else_their_defaults() {
         let default = plan("").unwrap();
-        assert_eq!(format!("{:?}", default.net), format!("{:?}", NetSettings::default()));
+        // Some of the binary's clients publish by the path.
+        let net = NetSettings { head_bytes_max: 80 << 10, ..NetSettings::default() };
+        assert_eq!(format!("{:?}", default.net), format!("{net:?}"));
         assert_eq!(format!("{:?}", default.node), format!("{:?}", NodeSettings::default()));
         let set = plan("[limits]\nslow_reader = \"drop\"\nmembers_max = 5\n[websocket]\ncompression = true")
             .unwrap();
