@@ -102,7 +102,8 @@ describe('pages of other origins', () => {
       assert.equal(preflight.headers['access-control-allow-headers'], 'authorization');
       assert.match(preflight.headers['access-control-allow-methods'], /POST/);
       assert.match(preflight.headers.vary, /Origin/);
-      assert.equal(preflight.headers['access-control-allow-credentials'], undefined);
+      // The SDKs of the EXP network, which share the path, ask for it.
+      assert.equal(preflight.headers['access-control-allow-credentials'], 'true');
       const answer = await request(server, OPEN, { headers: { Origin: allowed } });
       assert.deepEqual([answer.status, answer.headers['access-control-allow-origin']], [200, allowed]);
     }
@@ -115,6 +116,12 @@ describe('pages of other origins', () => {
     }
     // The server's own pages need nothing.
     assert.equal((await request(server, OPEN, { headers: { Origin: server.url } })).status, 200);
+  });
+
+  test('send no credentials where nobody asks for it', async (t) => {
+    const server = await Server.start(t, `[exp]\nenabled = false\n${config}`);
+    const { headers } = await request(server, OPEN, { method: 'OPTIONS', headers: { Origin: origin } });
+    assert.deepEqual([headers['access-control-allow-origin'], headers['access-control-allow-credentials']], [origin, undefined]);
   });
 
   test('are in the org that allows them', async (t) => {

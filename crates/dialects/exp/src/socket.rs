@@ -22,6 +22,7 @@ use antiphon_engineio::{
 };
 use antiphon_net::{Format, Worker};
 use futures_util::future::LocalBoxFuture;
+use http::StatusCode;
 
 use self::admit::{admit, refuse_foreign};
 use self::talk::Talk;
@@ -60,6 +61,12 @@ fn token(handshake: &Handshake) -> Option<String> {
     is_session_token(&token).then(|| token.into_owned())
 }
 
+/// What others are told where Socket.IO is not served.
+fn nothing_else() -> Denied {
+    let why = "there are sockets of the EXP network alone here, which need a session token: log in by POST /api/auth/login";
+    Denied::new(why).with_status(StatusCode::NOT_FOUND)
+}
+
 impl Application for Sockets {
     fn admit(
         &self,
@@ -72,7 +79,7 @@ impl Application for Sockets {
                 Ok(()) => return other.admit(handshake, worker),
                 Err(denied) => Err(denied),
             },
-            (None, None) => Err(Denied::new("a session token is needed: log in by POST /api/auth/login")),
+            (None, None) => Err(nothing_else()),
         };
         Box::pin(ready(admitted))
     }

@@ -64,7 +64,8 @@ pub(crate) struct SocketIoSection {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CorsSection {
-    /// Whether they may send cookies and credentials. Default: false.
+    /// Whether they may send cookies and credentials. Default: false, but they may where the EXP network is served on the same path, whose
+    /// SDKs ask for it.
     pub(crate) credentials: bool,
     /// Headers that they may send. Default: those that they ask for.
     pub(crate) allowed_headers: Vec<String>,

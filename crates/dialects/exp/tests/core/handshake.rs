@@ -93,7 +93,7 @@ fn pages_come_from_origins_that_are_allowed() {
 fn those_without_a_session_token_are_others() {
     let running = Setup::default().start();
     for query in ["EIO=3&transport=polling", "EIO=3&transport=polling&token=x", "EIO=4&transport=polling"] {
-        assert_eq!(running.connect().get(query).status, 403, "{query}");
+        assert_eq!(running.connect().get(query).status, 404, "{query}");
     }
     let running = Setup { other: Other::SocketIo, ..Setup::default() }.start();
     let token = running.token("one");
