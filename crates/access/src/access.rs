@@ -18,7 +18,7 @@ use crate::session_token::SessionKey;
 use crate::{
     AuthError, Caller, Credential, CredentialKind, CredentialProblem, CredentialSource, Grant, InvalidLimits,
     InvalidOrigin, KeySettings, KeysetProblem, LimitSettings, Naming, OrgSettings, OriginPolicy,
-    OriginRefused, Permission, Permissions, Transport, credential, credentials, is_session_token, name,
+    OriginRefused, Permission, Permissions, Transport, credentials, is_session_token, name, presented,
 };
 
 /// All orgs with their keys: makes callers of credentials.
@@ -142,7 +142,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<Caller, AuthError> {
         let tables = self.tables();
-        let Some(credential) = credential::parse(credential)? else {
+        let Some(credential) = presented::parse(credential)? else {
             return tables.anonymous(identity_hint);
         };
         match tables.keys.get(&digest(credential)) {

@@ -10,7 +10,6 @@
 mod access;
 mod caller;
 mod connection_id;
-mod credential;
 mod credentials;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -25,13 +24,13 @@ mod origin;
 pub mod pam;
 mod password;
 mod permission;
+mod presented;
 mod session_token;
 mod settings;
 
 pub use access::{Access, Org, SettingsError, SettingsProblem};
 pub use caller::{Caller, Naming, Refused, Why};
 pub use connection_id::ConnectionId;
-pub use credential::{AuthError, CREDENTIAL_BYTES_MAX};
 pub use credentials::credential::{Credential, InvalidCredential};
 pub use credentials::kind::{CredentialKind, InvalidCredentialKind};
 pub use credentials::settings::CredentialProblem;
@@ -53,6 +52,7 @@ pub use name::IDENTITY_BYTES_MAX;
 pub use origin::{InvalidOrigin, OriginPolicy, OriginRefused, Transport};
 pub use password::HashError;
 pub use permission::{Grant, Permission, Permissions};
+pub use presented::{AuthError, CREDENTIAL_BYTES_MAX};
 pub use session_token::{Session, is_session_token};
 pub use settings::credentials::{ConsumerAppSettings, DeviceSettings, UserSettings};
 pub use settings::{JwtAlgorithm, JwtSettings, KeySettings, OrgSettings, Secret};

@@ -15,7 +15,7 @@ use crate::credentials::directory::Entry;
 use crate::jwt::Token;
 use crate::{
     Access, AuthError, CREDENTIAL_BYTES_MAX, Caller, ConnectionId, CredentialKind, Grant, Naming,
-    Permissions, credential,
+    Permissions, presented,
 };
 
 /// The `kid` of session tokens, by which they are known from others.
@@ -163,7 +163,7 @@ impl Access {
     }
 
     pub(crate) fn session_claims(&self, token: &str, now: Timestamp) -> Result<SessionClaims, AuthError> {
-        let token = credential::parse(Some(token))?.ok_or(AuthError::Missing)?;
+        let token = presented::parse(Some(token))?.ok_or(AuthError::Missing)?;
         let token = Token::parse(token).ok_or(AuthError::UnknownKey)??;
         let key = self.session_key().ok_or(AuthError::BadSignature)?;
         key.verify(&token, now)

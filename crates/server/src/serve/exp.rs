@@ -77,6 +77,6 @@ fn shares(socketio: &SocketIoSection) -> WithExp {
 }
 
 /// Whether clients of the EXP network come to Socket.IO's sockets.
-pub(crate) fn on_socketio(section: &ExpSection, socketio: &SocketIoSection) -> WithExp {
+pub(crate) fn with_socketio(section: &ExpSection, socketio: &SocketIoSection) -> WithExp {
     if section.enabled { shares(socketio) } else { WithExp::No }
 }

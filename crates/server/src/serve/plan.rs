@@ -91,7 +91,7 @@ impl Plan {
                 &settings.socketio,
                 &settings.http,
                 &gate,
-                exp::on_socketio(&settings.exp, &settings.socketio),
+                exp::with_socketio(&settings.exp, &settings.socketio),
             )?,
             exp: ExpNetwork::new(&settings.exp, &settings.socketio, &gate, &hosts)?,
             pubnub,

@@ -1,3 +1,5 @@
+//! What a client presents to show who it is, and why that may not do.
+
 /// The limit of a credential's length in bytes: what a client can make us decode before it has shown anything.
 pub const CREDENTIAL_BYTES_MAX: usize = 8 * 1024;
 
