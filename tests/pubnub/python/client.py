@@ -29,11 +29,15 @@ class Listener(SubscribeCallback):
 
     def __init__(self, loop):
         self.loop = loop
+        self.is_closed = False
         self.events = {name: asyncio.Queue() for name in [*EVENTS, "status"]}
         for name in EVENTS:
             setattr(self, name, lambda _, event, name=name: self.put(name, event))
 
     def put(self, name, event):
+        # The SDK's threads go on for a while once the client was closed, and the loop may have ended then.
+        if self.is_closed:
+            return
         self.loop.call_soon_threadsafe(self.events[name].put_nowait, event)
 
     def status(self, pubnub, status):
@@ -143,6 +147,7 @@ class Client:
         assert list(heard) == sorted(heard), heard
 
     async def close(self):
+        self.listener.is_closed = True
         self.pubnub.unsubscribe_all()
         if self.is_asyncio:
             # Leaving is a task that the SDK has only begun.
