@@ -6,6 +6,7 @@
 //!
 //! It speaks WebSocket, Socket.IO and EXP over it, and the long polls of PubNub's SDKs itself and knows nothing of the server's crates. It does not start servers and compares nothing:
 //! that is the suite's part.
+#![forbid(unsafe_code)]
 
 mod args;
 mod connect;

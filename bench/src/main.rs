@@ -1,4 +1,5 @@
 //! The bench's own program: the load generator, the reference to hold it against, and the suite that does so. Linux only.
+#![forbid(unsafe_code)]
 
 mod reference;
 mod suite;

@@ -3,6 +3,7 @@
 //! Clients know the wire (`docs/protocol.md`) and nothing else: no crate of the server is used here, so a mistake in one
 //! cannot hide itself on both sides. What is tested is in `tests/end_to_end`; here nothing is judged but what a
 //! helper needs to go on. Helpers panic where a test would fail.
+#![forbid(unsafe_code)]
 
 mod api;
 mod deadline;

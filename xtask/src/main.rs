@@ -3,6 +3,7 @@
 //!
 //! It runs cargo and the suites under `tests/` and adds what no ready-made tool checks. It is not part of the server,
 //! and no crate depends on it.
+#![forbid(unsafe_code)]
 
 mod bench;
 mod command;

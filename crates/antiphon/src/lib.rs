@@ -67,6 +67,7 @@
 //! # What it does not do
 //!
 //! TLS is left to a proxy, or to the program that it is mounted in.
+#![forbid(unsafe_code)]
 
 mod ack;
 mod builder;

@@ -15,6 +15,7 @@
 //!
 //! What is not there is `null`. Values of different types are not equal, and none is less than the other. Letters of ASCII are alike
 //! to `LIKE` in upper and lower case.
+#![forbid(unsafe_code)]
 
 mod compare;
 mod error;

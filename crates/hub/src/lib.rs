@@ -5,6 +5,7 @@
 //! [`Fanout`], which no other thread ever sees. Everything here is synchronous and deterministic: it opens
 //! no socket, reads no clock (`now` is an argument) and knows neither dialect nor store. What is to be stored is
 //! *held* until its owner says [`Org::settle`].
+#![forbid(unsafe_code)]
 
 mod channel;
 mod fanout;

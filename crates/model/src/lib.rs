@@ -2,6 +2,7 @@
 //!
 //! A publication is drafted by a dialect, gets its [`Position`] from the hub, and then travels as one
 //! `Arc<Publication>` to workers, store and bus. Nothing here does IO, reads a clock or knows a protocol.
+#![forbid(unsafe_code)]
 
 mod arguments;
 mod channel;

@@ -3,6 +3,7 @@
 //! A dialect decodes what its client wants and calls [`Node::publish`], [`Node::broadcast`], [`Node::history`] and
 //! so on with the client's `Caller`; the node asks access, keeps limits and rules, has the hub order and deliver, and the
 //! store keep. It knows no protocol and no socket; connections and threads are `net`'s.
+#![forbid(unsafe_code)]
 
 mod clock;
 mod collect;

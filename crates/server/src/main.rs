@@ -2,6 +2,7 @@
 //!
 //! `serve` puts store, access, node, net and the dialects together; the other commands are a client of the native
 //! protocol, and tools for the configuration. What a message is and where it goes is not decided here.
+#![forbid(unsafe_code)]
 
 mod args;
 mod check_config;

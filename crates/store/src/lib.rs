@@ -10,6 +10,7 @@
 //! Both backends stand on one writer: a bounded queue and one thread that commits what is queued in groups,
 //! calls the completions in order, and between groups removes what is kept no longer. What this crate does not
 //! do: give positions, know rules (an [`Entry`] comes with its expiry and history size), or deliver anything.
+#![forbid(unsafe_code)]
 
 mod actions;
 mod change;

@@ -13,6 +13,9 @@ const LEFTOVERS: &[&str] = &["#[ignore", "todo!(", "unimplemented!(", "dbg!(", "
 /// The files that may hold unsafe code, each for the reason that stands in it.
 const UNSAFE_ALLOWED: &[&str] = &["crates/net/src/readiness.rs"];
 
+/// What every other crate says of it.
+const FORBID_UNSAFE: &str = "#![forbid(unsafe_code)]";
+
 /// Rules for each Rust file on its own.
 pub(super) fn check(files: &[TextFile], findings: &mut Findings) {
     for file in files.iter().filter(|file| file.path.extension().is_some_and(|extension| extension == "rs")) {
@@ -23,6 +26,9 @@ pub(super) fn check(files: &[TextFile], findings: &mut Findings) {
         }
         if is_crate_root(&file.path) && !file.text.starts_with("//!") {
             findings.problem(format!("{} does not begin with what the crate is for", file.path.display()));
+        }
+        if is_crate_root(&file.path) && !may_hold_unsafe(&file.path) && !file.text.contains(FORBID_UNSAFE) {
+            findings.problem(format!("{} does not have `{FORBID_UNSAFE}`", file.path.display()));
         }
     }
 }
@@ -56,6 +62,11 @@ fn is_crate_root(path: &Path) -> bool {
     path.ends_with("src/lib.rs") || path.ends_with("src/main.rs")
 }
 
+/// Whether a file of this crate root's crate is among those that may hold unsafe code.
+fn may_hold_unsafe(root: &Path) -> bool {
+    UNSAFE_ALLOWED.iter().any(|allowed| Path::new(allowed).parent() == root.parent())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,8 +86,14 @@ mod tests {
 
     #[test]
     fn crates_say_what_they_are_for() {
-        assert_eq!(problems("crates/hub/src/lib.rs", "mod ring;\n"), 1);
-        assert_eq!(problems("crates/hub/src/lib.rs", "//! The hub.\n"), 0);
+        assert_eq!(problems("crates/hub/src/lib.rs", "#![forbid(unsafe_code)]\n\nmod ring;\n"), 1);
+        assert_eq!(problems("crates/hub/src/lib.rs", "//! The hub.\n#![forbid(unsafe_code)]\n"), 0);
+    }
+
+    #[test]
+    fn crates_forbid_unsafe_code_unless_a_file_of_theirs_may_hold_it() {
+        assert_eq!(problems("crates/hub/src/lib.rs", "//! The hub.\n"), 1);
+        assert_eq!(problems("crates/net/src/lib.rs", "//! Sockets.\n"), 0);
     }
 
     #[test]

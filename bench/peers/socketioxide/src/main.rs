@@ -2,6 +2,7 @@
 //! backlog, and a runtime of one thread.
 //!
 //! Says where it listens on standard output, and serves until it is ended.
+#![forbid(unsafe_code)]
 
 use std::net::SocketAddr;
 

@@ -10,6 +10,7 @@
 //!
 //! This crate knows no channels, asks nobody for permission, and does not look into messages; `socketio` does. How its
 //! words map onto ours is told in `mapping.md`.
+#![forbid(unsafe_code)]
 
 pub mod encode;
 mod endpoint;

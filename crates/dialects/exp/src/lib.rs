@@ -5,6 +5,7 @@
 //! `socketio`'s: `socket` says what is listened to there, `formats` how a publication is written, and `resume` remembers
 //! subscriptions for those who come back. Credentials and tokens are access's, broadcasts and their responses the node's and the hub's;
 //! this crate decides on no permission. How its words map onto ours is told in `mapping.md`.
+#![forbid(unsafe_code)]
 
 mod codes;
 mod exp;

@@ -4,6 +4,7 @@
 //! commands of what the client says. What the bytes mean is decided in `wire`, which is pure; `routes` has a module
 //! for each resource. This crate opens no socket, frames no WebSocket message and decides on no permission: that
 //! is `net`'s and the node's. How its words map onto ours is told in `mapping.md`.
+#![forbid(unsafe_code)]
 
 mod assets;
 mod body;

@@ -4,6 +4,7 @@
 //! it may; then it is a `Request` and goes to its module under `routes`. What the bytes mean is decided in `wire`, which is
 //! pure. A keyset is an org, a timetoken a position, a subscribe a session that lives for one answer; who may do what is access's to
 //! say, and what happens on channels the node's. How its words map onto ours is told in `mapping.md`.
+#![forbid(unsafe_code)]
 
 mod answer;
 mod cursors;

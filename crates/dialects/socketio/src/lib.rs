@@ -12,6 +12,7 @@
 //!
 //! It frames nothing and keeps no heartbeats, which `engineio` does, and it does not decide who may do what on a channel,
 //! which the node does. How its words map onto ours is told in `mapping.md`.
+#![forbid(unsafe_code)]
 
 mod acks;
 mod admin;

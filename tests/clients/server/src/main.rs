@@ -2,6 +2,7 @@
 //!
 //! It answers what the clients' tests ask, and says in lines of JSON on standard output who came and why who went. What it does is
 //! told in `tests/clients/README.md`; `reference/server.mjs` does the same on the reference implementation.
+#![forbid(unsafe_code)]
 
 mod behaviour;
 mod settings;
