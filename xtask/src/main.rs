@@ -1,5 +1,5 @@
-//! The one door to everything that is done with this repository: `cargo xtask test`, `tidy`, `docs`, `bench`, `fuzz`,
-//! `suites`.
+//! The one door to everything that is done with this repository: `cargo xtask test`, `tidy`, `docs`, `dist`, `bench`, `fuzz`,
+//! `sanitize`, `suites`.
 //!
 //! It runs cargo and the suites under `tests/` and adds what no ready-made tool checks. It is not part of the server,
 //! and no crate depends on it.
@@ -7,9 +7,11 @@
 
 mod bench;
 mod command;
+mod dist;
 mod docs;
 mod fuzz;
 mod python;
+mod sanitize;
 mod steps;
 mod suites;
 mod test;
@@ -35,14 +37,18 @@ struct Arguments {
 enum Task {
     /// Run every test of the project, in order.
     Test(test::Arguments),
-    /// Check what no ready-made lint checks: the arrows between crates, purity, sizes, links, licences.
+    /// Check what no ready-made lint checks: the arrows between crates, purity, sizes, links.
     Tidy,
     /// Write docs/configuration.md from the binary, and build the API documentation.
     Docs(docs::Arguments),
+    /// Build the binary that is given to others, the same bytes wherever it is built.
+    Dist(dist::Arguments),
     /// Build for release and measure against the reference and the peers.
     Bench(bench::Arguments),
     /// Fuzz the decoders that peer bytes reach.
     Fuzz(fuzz::Arguments),
+    /// Run the tests of the crates that have unsafe code under AddressSanitizer.
+    Sanitize,
     /// Run the official test suites of Engine.IO and Socket.IO, from a copy of the repository that they live in.
     Suites(suites::Arguments),
 }
@@ -52,8 +58,10 @@ fn main() -> ExitCode {
         Task::Test(arguments) => return test::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Docs(arguments) => docs::run(&arguments),
+        Task::Dist(arguments) => dist::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Sanitize => sanitize::run(),
         Task::Suites(arguments) => suites::run(&arguments),
     };
     match outcome {

@@ -80,16 +80,8 @@ fn fmt(workspace: &Workspace) -> Outcome {
 }
 
 fn deny(workspace: &Workspace) -> Outcome {
-    let cargo_deny = |arguments: &[&str]| {
-        let mut command = cargo(&workspace.root);
-        command.arg("deny").args(arguments);
-        command
-    };
-    if succeeds(&mut cargo_deny(&["--version"])) {
-        return run_command(&mut cargo_deny(&["--offline", "check", "bans", "licenses", "sources"]));
-    }
-    println!("cargo-deny is not installed; checking licences and sources only.");
-    tidy::check_dependencies(workspace)
+    let cargo_deny = tools::cargo_deny(workspace)?;
+    run_command(command(cargo_deny, &workspace.root).args(["check", "bans", "licenses", "sources"]))
 }
 
 fn clippy(workspace: &Workspace) -> Outcome {

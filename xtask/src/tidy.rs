@@ -1,11 +1,9 @@
 //! The rules of the house that no ready-made lint knows. Each module is one rule or a few of a kind.
 
 mod arrows;
-mod dependencies;
 mod links;
 mod purity;
 mod rust;
-mod spdx;
 mod whitespace;
 
 use std::fs;
@@ -73,23 +71,12 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
     let files = text_files(workspace)?;
     let mut findings = Findings::default();
     arrows::check(workspace, &metadata, &mut findings);
-    dependencies::check(workspace, &metadata, &mut findings)?;
     purity::check(&files, &mut findings);
     rust::check(&files, &mut findings);
     whitespace::check(&files, &mut findings);
     links::check(&workspace.root, &files, &mut findings);
     findings.into_outcome()?;
     check_spelling(&workspace.root)
-}
-
-/// Checks the licences and sources of the dependencies alone.
-///
-/// # Errors
-/// One is not allowed.
-pub(crate) fn check_dependencies(workspace: &Workspace) -> Outcome {
-    let mut findings = Findings::default();
-    dependencies::check(workspace, &workspace.metadata()?, &mut findings)?;
-    findings.into_outcome()
 }
 
 /// All files of the repository that are text: UTF-8 without NUL.

@@ -1,7 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
-use crate::command::{command, run};
+use crate::command::{cargo, command, run};
+use crate::workspace::Workspace;
+
+const CARGO_DENY: &str = "0.20.2";
 
 /// Finds a program, installing the Debian package that has it when that is possible.
 ///
@@ -13,6 +16,35 @@ pub(crate) fn need(program: &str, package: &str) -> Outcome<PathBuf> {
     }
     install(package).map_err(|why| format!("`{program}` is needed and not there: {why}"))?;
     find(program).ok_or_else(|| format!("the package {package} brought no `{program}`").into())
+}
+
+/// Finds cargo-deny, or builds it below the target directory, which takes a minute the first time.
+///
+/// # Errors
+/// It does not build.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Outcome<PathBuf> {
+    if let Some(path) = find("cargo-deny") {
+        return Ok(path);
+    }
+    let tools = workspace.target().join("tools/cargo-deny");
+    let path = tools.join("bin/cargo-deny");
+    if !path.is_file() {
+        println!("Installing cargo-deny {CARGO_DENY}.");
+        let mut cargo = cargo(&workspace.root);
+        cargo.args([
+            "install",
+            "--quiet",
+            "--locked",
+            "--debug",
+            "--no-default-features",
+            "--version",
+            CARGO_DENY,
+        ]);
+        // Its own target directory, which cargo removes: this one has what the project is built of.
+        cargo.env_remove("CARGO_TARGET_DIR").arg("--root").arg(&tools).arg("cargo-deny");
+        run(&mut cargo)?;
+    }
+    Ok(path)
 }
 
 /// Installs a Debian package.

@@ -82,10 +82,6 @@ pub(crate) struct Metadata {
 pub(crate) struct Package {
     /// Its name.
     pub(crate) name: String,
-    /// Its version.
-    pub(crate) version: String,
-    /// Its licence, as an SPDX expression.
-    pub(crate) license: Option<String>,
     /// The registry or repository it is from; none for members of the workspace.
     pub(crate) source: Option<String>,
     /// Its `Cargo.toml`.

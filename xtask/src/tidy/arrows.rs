@@ -139,8 +139,6 @@ mod tests {
         let workspace = Workspace { root: PathBuf::from("/repository") };
         let package = Package {
             name: of.into(),
-            version: "0.1.0".into(),
-            license: None,
             source: None,
             manifest_path: workspace.root.join(of).join("Cargo.toml"),
             dependencies: vec![Dependency {
