@@ -30,6 +30,14 @@ impl Metrics {
         }
     }
 
+    /// Reads what `/metrics` said.
+    ///
+    /// # Errors
+    /// It is not in Prometheus's text format; gives the line.
+    pub fn read(text: &str) -> Result<Metrics, String> {
+        parse(text)
+    }
+
     /// A metric by its name, without `_total` and the like.
     pub fn family(&self, name: &str) -> Option<&Family> {
         self.0.get(name)

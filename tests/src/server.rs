@@ -22,6 +22,8 @@ pub struct Server {
     child: Child,
     address: SocketAddr,
     directory: TempDir,
+    /// Of its command line, beside those that all have.
+    arguments: Vec<String>,
 }
 
 impl Server {
@@ -33,19 +35,31 @@ impl Server {
         Server::start_with(config, &[]).await
     }
 
+    /// As [`Server::start`], with more arguments on its command line.
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    pub async fn start_with_arguments(config: &str, arguments: &[&str]) -> Server {
+        Server::launch(config, &[], arguments.iter().map(ToString::to_string).collect()).await
+    }
+
     /// As [`Server::start`], with files beside the configuration that it can name by relative paths.
     ///
     /// # Panics
     /// As [`Server::start`].
     pub async fn start_with(config: &str, files: &[(&str, &str)]) -> Server {
+        Server::launch(config, files, Vec::new()).await
+    }
+
+    async fn launch(config: &str, files: &[(&str, &str)], arguments: Vec<String>) -> Server {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let write = |name: &str, text: &str| {
             std::fs::write(directory.path().join(name), text).expect("a file can be written");
         };
         write("antiphon.toml", config);
         files.iter().for_each(|(name, text)| write(name, text));
-        let (child, address) = spawn(directory.path(), "127.0.0.1:0").await;
-        Server { child, address, directory }
+        let (child, address) = spawn(directory.path(), "127.0.0.1:0", &arguments).await;
+        Server { child, address, directory, arguments }
     }
 
     /// Starts the binary again after it ended: the same port, configuration and data.
@@ -53,7 +67,7 @@ impl Server {
     /// # Panics
     /// It does not come up.
     pub async fn start_again(&mut self) {
-        let (child, address) = spawn(self.directory.path(), &self.address.to_string()).await;
+        let (child, address) = spawn(self.directory.path(), &self.address.to_string(), &self.arguments).await;
         assert_eq!(address, self.address);
         self.child = child;
     }
@@ -142,6 +156,14 @@ impl Server {
         kib.unwrap_or_else(|| panic!("no {line} in {status}")) * 1024
     }
 
+    /// The number of its process.
+    ///
+    /// # Panics
+    /// It has been waited for.
+    pub fn process_id(&self) -> u32 {
+        self.child.id().expect("the server has not been waited for")
+    }
+
     /// All that it said so far, of every start.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
@@ -204,11 +226,11 @@ fn command(directory: &Path, listen: &str) -> Command {
     command
 }
 
-async fn spawn(directory: &Path, listen: &str) -> (Child, SocketAddr) {
+async fn spawn(directory: &Path, listen: &str, arguments: &[String]) -> (Child, SocketAddr) {
     let log = OpenOptions::new().create(true).append(true).open(directory.join("log"));
     let log = log.expect("a log can be written");
     let mut command = command(directory, listen);
-    command.stdout(Stdio::piped()).stderr(log);
+    command.args(arguments).stdout(Stdio::piped()).stderr(log);
     let mut child = command.spawn().expect("the binary can be started");
     let stdout = child.stdout.take().expect("stdout is piped");
     let (sender, first_line) = oneshot::channel();

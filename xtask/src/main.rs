@@ -1,5 +1,5 @@
 //! The one door to everything that is done with this repository: `cargo xtask test`, `tidy`, `docs`, `dist`, `bench`, `fuzz`,
-//! `sanitize`, `suites`.
+//! `sanitize`, `hostile`, `soak`, `suites`.
 //!
 //! It runs cargo and the suites under `tests/` and adds what no ready-made tool checks. It is not part of the server,
 //! and no crate depends on it.
@@ -10,8 +10,10 @@ mod command;
 mod dist;
 mod docs;
 mod fuzz;
+mod hostile;
 mod python;
 mod sanitize;
+mod soak;
 mod steps;
 mod suites;
 mod test;
@@ -47,6 +49,10 @@ enum Task {
     Bench(bench::Arguments),
     /// Fuzz the decoders that peer bytes reach.
     Fuzz(fuzz::Arguments),
+    /// Build for release and attack the server in many ways, one after the other, beside a crowd that behaves.
+    Hostile(hostile::Arguments),
+    /// Build for release and have clients of every dialect come and go for a long time.
+    Soak(soak::Arguments),
     /// Run the tests of the crates that have unsafe code under AddressSanitizer.
     Sanitize,
     /// Run the official test suites of Engine.IO and Socket.IO, from a copy of the repository that they live in.
@@ -61,6 +67,8 @@ fn main() -> ExitCode {
         Task::Dist(arguments) => dist::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Hostile(arguments) => hostile::run(&arguments),
+        Task::Soak(arguments) => soak::run(&arguments),
         Task::Sanitize => sanitize::run(),
         Task::Suites(arguments) => suites::run(&arguments),
     };

@@ -45,6 +45,14 @@ const STEPS: &[Step<Workspace>] = &[
     },
     Step { name: "exp", what: "the EXP network with the SDKs that people use", run: exp },
     Step { name: "pubnub", what: "the PubNub API with the SDKs that people use", run: pubnub },
+    Step { name: "tls", what: "TLS, client certificates and ACME with real clients", run: tls },
+    Step { name: "hostile", what: "hostile peers harm nobody who behaves (short form)", run: hostile },
+    Step { name: "faults", what: "acknowledged messages outlive what the machine does", run: faults },
+    Step {
+        name: "soak",
+        what: "clients of every dialect come and go, and nothing is lost or left",
+        run: soak,
+    },
     Step { name: "sdks", what: "our own SDKs, TypeScript and Python", run: sdks },
 ];
 
@@ -188,6 +196,38 @@ fn pubnub(workspace: &Workspace) -> Outcome {
     let mut python = command(environment("pubnub", "requirements.txt")?, &directory);
     python.env("PYTHONDONTWRITEBYTECODE", "1").arg("run.py").arg("--bin").arg(binary);
     run_command(python.arg("--guide-python").arg(guide))
+}
+
+fn tls(workspace: &Workspace) -> Outcome {
+    let directory = workspace.root.join("tests/tls");
+    install_packages(&directory)?;
+    for program in ["openssl", "curl", "python3"] {
+        tools::need(program, program)?;
+    }
+    let pebble = tools::need("pebble", "pebble")?;
+    let dns = tools::need("pebble-challtestsrv", "pebble")?;
+    let mut node = command("node", &directory);
+    node.arg("run.mjs").env("ANTIPHON_BIN", workspace.binary()?);
+    run_command(node.env("PEBBLE", pebble).env("CHALLTESTSRV", dns))
+}
+
+fn hostile(workspace: &Workspace) -> Outcome {
+    let binary = workspace.binary()?;
+    let hostile = binary.with_file_name(format!("antiphon-hostile{EXE_SUFFIX}"));
+    run_command(command(hostile, &workspace.root).arg("--short").arg("--bin").arg(binary))
+}
+
+fn faults(workspace: &Workspace) -> Outcome {
+    tools::need("gcc", "gcc")?;
+    let binary = workspace.binary()?;
+    let faults = binary.with_file_name(format!("antiphon-faults{EXE_SUFFIX}"));
+    run_command(command(faults, &workspace.root).env("ANTIPHON_BIN", binary))
+}
+
+fn soak(workspace: &Workspace) -> Outcome {
+    let binary = workspace.binary()?;
+    let soak = binary.with_file_name(format!("antiphon-soak{EXE_SUFFIX}"));
+    run_command(command(soak, &workspace.root).arg("--short").env("ANTIPHON_BIN", binary))
 }
 
 fn sdks(workspace: &Workspace) -> Outcome {

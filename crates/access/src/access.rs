@@ -5,20 +5,26 @@ use std::sync::Arc;
 
 use antiphon_model::{Identity, IdentityKind, OrgId, Timestamp};
 use parking_lot::RwLock;
+use rustls_pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256};
 
+use crate::certificate::authority::Authority;
+use crate::certificate::verified::VerifiedCertificates;
 use crate::credentials::directory::{Directory, Entry};
 use crate::credentials::settings::Loaded;
 use crate::jwt::Token;
 use crate::jwt::keys::{KeyError, Signer};
 use crate::key_file::{self, KeyFileError};
 use crate::keyset::{self, Keyset};
+use crate::limits::attempts::Attempts;
 use crate::pam::Pam;
+use crate::revoked_tokens::RevokedTokens;
 use crate::session_token::SessionKey;
 use crate::{
-    AuthError, Caller, Credential, CredentialKind, CredentialProblem, CredentialSource, Grant, InvalidLimits,
-    InvalidOrigin, KeySettings, KeysetProblem, LimitSettings, Naming, OrgSettings, OriginPolicy,
-    OriginRefused, Permission, Permissions, Transport, credentials, is_session_token, name, presented,
+    AttemptSettings, AuthError, Caller, CertificateAuthorityProblem, CertificateAuthoritySettings,
+    Credential, CredentialKind, CredentialProblem, CredentialSource, Grant, InvalidLimits, InvalidOrigin,
+    KeySettings, KeysetProblem, LimitSettings, Naming, OrgSettings, OriginPolicy, OriginRefused, Permission,
+    Permissions, TokenClaims, Transport, credentials, is_session_token, name, presented,
 };
 
 /// All orgs with their keys: makes callers of credentials.
@@ -26,11 +32,14 @@ pub struct Access {
     settings: Vec<OrgSettings>,
     /// What was granted and revoked while the server runs, by org.
     pams: HashMap<OrgId, Arc<Pam>>,
+    revoked_tokens: HashMap<OrgId, RevokedTokens>,
     tables: RwLock<Arc<Tables>>,
     /// The credentials that were added to the running server: a reload leaves them alone.
     pub(crate) stored: RwLock<Directory>,
     /// None only where the system gives no random numbers.
     pub(crate) session_key: RwLock<Option<Arc<SessionKey>>>,
+    pub(crate) attempts: Arc<Attempts>,
+    pub(crate) certificates: VerifiedCertificates,
 }
 
 /// An org as the settings describe it.
@@ -90,6 +99,9 @@ pub enum SettingsProblem {
     /// More of them than the org's limit.
     #[error("it has more devices, consumer apps and users than limits.credentials_max")]
     TooManyCredentials,
+    /// An authority of clients' certificates cannot be used.
+    #[error("certificate_authority {0} (counted from 1): {1}")]
+    CertificateAuthority(usize, #[source] CertificateAuthorityProblem),
     /// The keys that PubNub SDKs name cannot be used.
     #[error(transparent)]
     Keyset(#[from] KeysetProblem),
@@ -109,12 +121,17 @@ impl Access {
     pub fn load(settings: Vec<OrgSettings>) -> Result<Access, SettingsError> {
         let pams = settings.iter().map(|org| (OrgId::new(&org.name), Arc::default())).collect();
         let tables = RwLock::new(Arc::new(Tables::build(&settings, &pams)?));
+        let revoked_tokens =
+            settings.iter().map(|org| (OrgId::new(&org.name), RevokedTokens::default())).collect();
         let session_key = RwLock::new(SessionKey::random().map(Arc::new));
-        Ok(Access { settings, pams, tables, stored: RwLock::default(), session_key })
+        let (stored, certificates) = Default::default();
+        let attempts = Arc::new(Attempts::new(AttemptSettings::default()));
+        Ok(Access { settings, pams, revoked_tokens, tables, stored, session_key, attempts, certificates })
     }
 
-    /// Reads all key files again. Callers keep what they were granted before, except those of a device or an app
-    /// whose file holds another secret, and those by a token that a keyset's former secret key has signed: they end.
+    /// Reads all key files again, and those of certificate authorities. Callers keep what they were granted before, except those of a device or an app
+    /// whose file holds another secret, those by a token that a keyset's former secret key has signed, and those by a
+    /// certificate that is revoked or whose authority is gone: they end.
     ///
     /// # Errors
     /// One of them cannot be used; all keys stay as they were.
@@ -124,9 +141,12 @@ impl Access {
         let ended = tables.credentials.take_over(&current.credentials);
         let changed = current.keysets.values().filter(|old| !tables.has_secret_key_of(old));
         let changed: Vec<Arc<Pam>> = changed.map(|keyset| Arc::clone(&keyset.pam)).collect();
+        tables.generation = current.generation + 1;
         *current = Arc::new(tables);
+        drop(current);
         ended.iter().for_each(|entry| entry.revocation.revoke());
         changed.iter().for_each(|pam| pam.end_callers());
+        self.verify_certificates_again();
         Ok(())
     }
 
@@ -141,14 +161,49 @@ impl Access {
         identity_hint: Option<&str>,
         now: Timestamp,
     ) -> Result<Caller, AuthError> {
+        self.authenticate_over(None, credential, identity_hint, now)
+    }
+
+    /// As [`Access::authenticate`], on a connection that perhaps has the certificate of a client: who presents nothing is
+    /// who that says.
+    ///
+    /// # Errors
+    /// As there; or nothing was presented and the certificate makes nobody of it.
+    pub fn authenticate_over(
+        &self,
+        certificate: Option<&[CertificateDer<'_>]>,
+        credential: Option<&str>,
+        identity_hint: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
         let tables = self.tables();
         let Some(credential) = presented::parse(credential)? else {
-            return tables.anonymous(identity_hint);
+            return match certificate {
+                Some(chain) => self.authenticate_certificate(chain, now),
+                None => tables.anonymous(identity_hint),
+            };
         };
         match tables.keys.get(&digest(credential)) {
             Some(key) => key.caller(identity_hint),
             None if is_session_token(credential) => self.caller_of_session(credential, now),
-            None => tables.token(credential, identity_hint, now),
+            None => self.caller_of_jwt(&tables, credential, identity_hint, now),
+        }
+    }
+
+    fn caller_of_jwt(
+        &self,
+        tables: &Tables,
+        credential: &str,
+        identity_hint: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Caller, AuthError> {
+        let token = Token::parse(credential).ok_or(AuthError::UnknownKey)??;
+        let (caller, claims) = tables.token(&token, identity_hint, now)?;
+        match self.revoked_tokens(&caller.org) {
+            Some(revoked) => {
+                revoked.admit(caller, token.id(), claims.sub.as_deref(), claims.iat.map(|iat| iat.0))
+            }
+            None => Ok(caller),
         }
     }
 
@@ -185,6 +240,11 @@ impl Access {
         self.pams.get(org)
     }
 
+    /// What was revoked of an org's tokens, if there is such an org.
+    pub(crate) fn revoked_tokens(&self, org: &OrgId) -> Option<&RevokedTokens> {
+        self.revoked_tokens.get(org)
+    }
+
     pub(crate) fn tables(&self) -> Arc<Tables> {
         Arc::clone(&self.tables.read())
     }
@@ -209,11 +269,16 @@ impl fmt::Debug for Org {
 /// What the settings and the key files come to: replaced as a whole.
 #[derive(Default)]
 pub(crate) struct Tables {
+    /// How often it was replaced.
+    pub(crate) generation: u64,
     pub(crate) orgs: BTreeMap<OrgId, Arc<Org>>,
     pub(crate) open: Option<Arc<Org>>,
     pub(crate) credentials: Directory,
     /// By subscribe key.
     pub(crate) keysets: HashMap<Box<str>, Arc<Keyset>>,
+    pub(crate) authorities: Vec<Authority>,
+    /// Of all authorities.
+    pub(crate) certificate_anchors: Vec<TrustAnchor<'static>>,
     /// By digest: looking a guess up takes a time that says nothing about how much of a key it has right.
     keys: HashMap<[u8; 32], ApiKey>,
     any_origins: OriginPolicy,
@@ -291,6 +356,10 @@ impl Tables {
         if self.credentials.count(&org.id) > org.limits.credentials_max {
             return Err(SettingsProblem::TooManyCredentials);
         }
+        for (index, authority) in settings.certificate_authorities.iter().enumerate() {
+            let added = self.add_authority(&org, authority);
+            added.map_err(|problem| SettingsProblem::CertificateAuthority(index + 1, problem))?;
+        }
         if let Some(keys) = keyset::settings::load(settings)? {
             let pam = pams.get(&org.id).cloned().unwrap_or_default();
             self.add_keyset(Keyset::new(keys, &org, pam))?;
@@ -346,6 +415,20 @@ impl Tables {
         }
     }
 
+    fn add_authority(
+        &mut self,
+        org: &Arc<Org>,
+        settings: &CertificateAuthoritySettings,
+    ) -> Result<(), CertificateAuthorityProblem> {
+        let authority = Authority::load(settings, org)?;
+        if self.authorities.iter().any(|other| other.overlaps(&authority)) {
+            return Err(CertificateAuthorityProblem::Duplicate { path: settings.ca_file.clone() });
+        }
+        self.certificate_anchors.extend_from_slice(authority.anchors());
+        self.authorities.push(authority);
+        Ok(())
+    }
+
     fn add_keyset(&mut self, keyset: Keyset) -> Result<(), KeysetProblem> {
         match self.keysets.insert(keyset.subscribe_key.clone(), Arc::new(keyset)) {
             None => Ok(()),
@@ -366,7 +449,7 @@ impl Tables {
         let org = self.orgs.get(&entry.org)?;
         let identity = (Arc::clone(&entry.identity), Naming::Named);
         let mut caller = org.caller(identity, Arc::clone(&entry.grants), Some(expires));
-        caller.revocation = Some(entry.revocation.clone());
+        caller.revocations.push(entry.revocation.clone());
         Some(caller)
     }
 
@@ -378,15 +461,14 @@ impl Tables {
 
     fn token(
         &self,
-        credential: &str,
+        token: &Token<'_>,
         identity_hint: Option<&str>,
         now: Timestamp,
-    ) -> Result<Caller, AuthError> {
-        let token = Token::parse(credential).ok_or(AuthError::UnknownKey)??;
+    ) -> Result<(Caller, TokenClaims), AuthError> {
         let org = self.org_of(token.claimed_org()?.as_deref()).ok_or(AuthError::UnknownSigningKey)?;
         let (claims, signer) = token.verify(&org.signers, now)?;
-        let grants = match claims.permissions {
-            Some(grants) => grants.into(),
+        let grants = match &claims.permissions {
+            Some(grants) => grants.as_slice().into(),
             None => Arc::clone(&signer.default_grants),
         };
         let permissions = grants.iter().fold(Permissions::NONE, |all, grant| all.union(grant.permissions));
@@ -395,7 +477,19 @@ impl Tables {
             return Err(AuthError::KindRefused);
         }
         let identity = name::identity(kind, claims.sub.as_deref().or(identity_hint))?;
-        Ok(org.caller(identity, grants, claims.exp.map(|exp| exp.0)))
+        Ok((org.caller(identity, grants, claims.exp.map(|exp| exp.0)), claims))
+    }
+
+    /// Verifies a token that has to be an org's, and gives when it ends.
+    pub(crate) fn verified(
+        &self,
+        org: &OrgId,
+        token: &Token<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, AuthError> {
+        let claimed = self.org_of(token.claimed_org()?.as_deref()).filter(|claimed| claimed.id == *org);
+        let (claims, _) = token.verify(&claimed.ok_or(AuthError::UnknownSigningKey)?.signers, now)?;
+        Ok(claims.exp.map(|exp| exp.0))
     }
 
     /// The org whose keys are to verify a token that claims to be for `name`; without a claim, the only org

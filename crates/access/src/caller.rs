@@ -4,7 +4,8 @@ use std::sync::{Arc, Weak};
 
 use antiphon_model::{ChannelFlags, ChannelId, Identity, IdentityKind, OrgId, Timestamp};
 
-use crate::{Grant, LimitSettings, Permission, Permissions};
+use crate::limits::characters::Unfit;
+use crate::{Act, ChannelCharacters, Grant, LimitSettings, Network, Permission, Permissions};
 
 /// A client that has shown who it is: what the node asks before each of its commands.
 #[derive(Clone, Debug)]
@@ -19,11 +20,19 @@ pub struct Caller {
     pub expires: Option<Timestamp>,
     /// The limits of its org.
     pub limits: Arc<LimitSettings>,
+    /// What limits by address count it as. None: they do not apply to it.
+    pub network: Option<Network>,
     grants: Arc<[Grant]>,
     /// The union of the grants on `*`, so that the common case needs no pattern.
     everywhere: Permissions,
-    /// Of the credential that it came by, if that can be removed while the server runs.
-    pub(crate) revocation: Option<Revocation>,
+    /// The same where a channel without flags needs no other look: neither at its name nor at what sort of client asks.
+    at_once: Permissions,
+    /// What the names of channels consist of.
+    characters: ChannelCharacters,
+    /// Which acts have a rate, as bits by [`Act`]: asked with each publication.
+    rated: u8,
+    /// Of the credential and the token that it came by, where they can be revoked while the server runs.
+    pub(crate) revocations: Vec<Revocation>,
 }
 
 /// Tells the callers that came by a credential that it is gone.
@@ -55,14 +64,39 @@ impl Caller {
             .iter()
             .filter(|grant| grant.is_everywhere())
             .fold(Permissions::NONE, |union, grant| union.union(grant.permissions));
-        let naming = Naming::Named;
-        Caller { org, identity, naming, expires, limits, grants, everywhere, revocation: None }
+        let characters = limits.channel_name_characters;
+        let has_short_way =
+            characters == ChannelCharacters::Any && identity.kind != IdentityKind::ConsumerApp;
+        let acts = [Act::Publish, Act::Subscribe, Act::Connect];
+        let rated = acts.into_iter().filter(|act| limits.rates(*act).is_set());
+        Caller {
+            org,
+            identity,
+            naming: Naming::Named,
+            expires,
+            network: None,
+            grants,
+            everywhere,
+            at_once: if has_short_way { everywhere } else { Permissions::NONE },
+            characters,
+            rated: rated.fold(0, |bits, act| bits | act.bit()),
+            limits,
+            revocations: Vec::new(),
+        }
     }
 
-    /// The server itself: every permission on every channel of `org`, for ever.
+    /// The server itself: every permission on every channel of `org`, for ever. It gives channels what names it likes.
     pub fn server(org: OrgId, limits: Arc<LimitSettings>) -> Caller {
         let identity = Arc::new(Identity::new(IdentityKind::Server, "server"));
-        Caller::new(org, identity, Arc::new([Grant::everywhere(Permissions::ALL)]), None, limits)
+        let caller =
+            Caller::new(org, identity, Arc::new([Grant::everywhere(Permissions::ALL)]), None, limits);
+        Caller { characters: ChannelCharacters::Any, at_once: caller.everywhere, ..caller }
+    }
+
+    /// The same client, at this address as far as limits count it.
+    #[must_use]
+    pub fn coming_from(self, network: Option<Network>) -> Caller {
+        Caller { network, ..self }
     }
 
     /// The same client with no more than the permission to subscribe, where it has that.
@@ -71,8 +105,8 @@ impl Caller {
         let permissions = [Permission::Subscribe].into_iter().collect();
         let grants = self.grants.iter().filter(|grant| listens(grant));
         let grants = grants.map(|grant| Grant { channels: grant.channels.clone(), permissions }).collect();
-        let Caller { org, identity, naming, expires, limits, revocation, .. } = self;
-        Caller { naming, revocation, ..Caller::new(org, identity, grants, expires, limits) }
+        let Caller { org, identity, naming, expires, limits, network, revocations, .. } = self;
+        Caller { naming, network, revocations, ..Caller::new(org, identity, grants, expires, limits) }
     }
 
     /// What it was granted.
@@ -85,10 +119,16 @@ impl Caller {
         self.everywhere.contains(Permission::Admin)
     }
 
+    /// Whether there is a rate for what it does: without one there is nothing to count.
+    #[inline]
+    pub fn is_rated(&self, act: Act) -> bool {
+        self.rated & act.bit() != 0
+    }
+
     /// Whether its credential has ended: its time is over, or it was removed or replaced.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| now >= expires)
-            || self.revocation.as_ref().is_some_and(Revocation::is_revoked)
+            || self.revocations.iter().any(Revocation::is_revoked)
     }
 
     /// Checks that it may do this on `channel`. Does not allocate unless it refuses.
@@ -101,17 +141,19 @@ impl Caller {
     /// It may not; the refusal says which permission on which channel, and why.
     #[inline]
     pub fn may(&self, permission: Permission, channel: &ChannelId) -> Result<(), Refused> {
-        let plain = channel.flags() == ChannelFlags::NONE && self.identity.kind != IdentityKind::ConsumerApp;
-        if plain && self.everywhere.contains(permission) {
+        if channel.flags() == ChannelFlags::NONE && self.at_once.contains(permission) {
             return Ok(());
         }
         match self.why_not(permission, channel) {
             None => Ok(()),
-            Some(why) => Err(Refused { permission, channel: channel.clone(), why }),
+            Some(why) => Err(Refused { permission: why.lacks(permission), channel: channel.clone(), why }),
         }
     }
 
     fn why_not(&self, permission: Permission, channel: &ChannelId) -> Option<Why> {
+        if let Err(Unfit { character, allowed }) = self.characters.check(channel) {
+            return Some(Why::Characters(allowed, character));
+        }
         let flags = channel.flags();
         let kind = self.identity.kind;
         if kind == IdentityKind::ConsumerApp && !flags.contains(ChannelFlags::CONSUMER) {
@@ -146,6 +188,15 @@ impl Revocation {
         self.0.store(true, Ordering::Release);
     }
 
+    pub(crate) fn is_same(&self, other: &Revocation) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether a caller has it besides whoever keeps this one.
+    pub(crate) fn is_watched(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     pub(crate) fn downgrade(&self) -> WeakRevocation {
         WeakRevocation(Arc::downgrade(&self.0))
     }
@@ -173,6 +224,13 @@ pub struct Refused {
     pub why: Why,
 }
 
+impl Refused {
+    /// Whether no client of the org may name a channel so: another credential changes nothing.
+    pub fn is_name(&self) -> bool {
+        matches!(self.why, Why::Characters(..))
+    }
+}
+
 /// The rule that refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -186,17 +244,30 @@ pub enum Why {
     NotAConsumerChannel,
     /// Presence events come from the server alone.
     PresenceChannel,
+    /// The name has a character that the org's channel names do not.
+    Characters(ChannelCharacters, char),
+}
+
+impl Why {
+    /// The permission that is not there, where this one was asked for.
+    fn lacks(self, asked: Permission) -> Permission {
+        if self == Why::PresenceNotGranted { Permission::Presence } else { asked }
+    }
 }
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
+            Why::Characters(allowed, character) => {
+                return write!(f, "{}", Unfit { character: *character, allowed: *allowed });
+            }
             Why::NotGranted => "the credential does not grant it",
             Why::PresenceNotGranted => "presence events need the presence permission too",
             Why::SystemChannel => "only servers publish on system channels",
             Why::NotAConsumerChannel => "consumer apps are on consumer channels only",
             Why::PresenceChannel => "presence events come from the server alone",
-        })
+        };
+        f.write_str(text)
     }
 }
 
@@ -333,7 +404,7 @@ mod tests {
     fn a_caller_ends_with_the_credential_that_it_came_by() {
         let mut caller = caller(IdentityKind::Device, &[]);
         let revocation = Revocation::default();
-        caller.revocation = Some(revocation.clone());
+        caller.revocations.push(revocation.clone());
         let another = caller.clone();
         assert!(!caller.has_expired(Timestamp(0)));
         revocation.revoke();

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 
 use crate::{
-    Access, Credential, CredentialKind, DeviceSettings, Login, OrgSettings, Pairing, Secret, Signed,
-    SignedRequest, is_session_token, pam,
+    Access, CertificateInfo, Credential, CredentialKind, DeviceSettings, Login, OrgSettings, Pairing, Secret,
+    Signed, SignedRequest, is_session_token, pam,
 };
 
 const SECRET: &str = "test-secret";
@@ -105,6 +105,14 @@ pub fn pam_signature(data: &[u8]) {
     }
 }
 
+/// A certificate in DER. Its authority has been looked at before anybody reads it, but who it is of may have chosen its names.
+pub fn certificate(data: &[u8]) {
+    let Ok(info) = CertificateInfo::read(data) else { return };
+    let names = [&info.common_names, &info.dns_names, &info.uris, &info.emails];
+    // Nothing is made larger than it came.
+    assert!(names.into_iter().flatten().map(|name| name.len()).sum::<usize>() <= 3 * data.len());
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -115,6 +123,7 @@ mod tests {
     fn the_corpus_is_survived() {
         replay("access_login", super::login);
         replay("pam_token", super::pam_token);
+        replay("certificate", super::certificate);
         replay("pam_signature", super::pam_signature);
     }
 
@@ -130,6 +139,7 @@ mod tests {
             super::login(&data);
             super::pam_token(&data);
             super::pam_signature(&data);
+            super::certificate(&data);
         }
 
         #[test]

@@ -14,6 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::revocations::TokenId;
 use crate::{AuthError, JwtAlgorithm, TokenClaims, session_token};
 use keys::Signer;
 
@@ -53,6 +54,11 @@ impl<'a> Token<'a> {
             }
             Ok(Token { signed, payload, signature, header })
         }))
+    }
+
+    /// What it is known by once it is verified. Of what is signed: a signature can be written in more than one way.
+    pub(crate) fn id(&self) -> TokenId {
+        TokenId::of(self.signed.as_bytes())
     }
 
     /// The org whose keys are to verify it, as it says itself.

@@ -20,8 +20,13 @@ pub enum KeyFileError {
         source: io::Error,
     },
     /// Longer than a key could be.
-    #[error("{0}: longer than {KEY_FILE_BYTES_MAX} bytes")]
-    TooLong(PathBuf),
+    #[error("{path}: longer than {bytes_max} bytes")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// How long it may be.
+        bytes_max: u64,
+    },
     /// Not text.
     #[error("{0}: not UTF-8")]
     NotText(PathBuf),
@@ -29,12 +34,17 @@ pub enum KeyFileError {
 
 /// The text of a key file.
 pub(crate) fn read(path: &Path) -> Result<String, KeyFileError> {
+    read_up_to(path, KEY_FILE_BYTES_MAX)
+}
+
+/// The text of a file that may have so many bytes.
+pub(crate) fn read_up_to(path: &Path, bytes_max: u64) -> Result<String, KeyFileError> {
     let unreadable = |source| KeyFileError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(KEY_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > KEY_FILE_BYTES_MAX {
-        return Err(KeyFileError::TooLong(path.to_owned()));
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(KeyFileError::TooLong { path: path.to_owned(), bytes_max });
     }
     String::from_utf8(bytes).map_err(|_| KeyFileError::NotText(path.to_owned()))
 }
@@ -70,6 +80,6 @@ mod tests {
         std::fs::write(&path, b"\xff").unwrap();
         assert!(matches!(read(&path), Err(KeyFileError::NotText(_))));
         std::fs::write(&path, vec![b'x'; KEY_FILE_BYTES_MAX as usize + 1]).unwrap();
-        assert!(matches!(read(&path), Err(KeyFileError::TooLong(_))));
+        assert!(matches!(read(&path), Err(KeyFileError::TooLong { .. })));
     }
 }

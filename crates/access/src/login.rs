@@ -16,7 +16,7 @@ use antiphon_model::{OrgId, Timestamp};
 use crate::access::Tables;
 use crate::credentials::directory::Entry;
 use crate::session_token::{Scope, SessionClaims, SessionKey};
-use crate::{Access, AuthError, ConnectionId, CredentialKind, name};
+use crate::{Access, AuthError, ConnectionId, CredentialKind, TooManyFailures, name};
 use pairing::Remembered;
 use signed::SignedLogin;
 
@@ -95,6 +95,9 @@ pub enum LoginError {
     /// What is to be refreshed is a pairing token, and a login would be let in.
     #[error("pairing is over: log in")]
     Paired,
+    /// Too many have failed, from this address or under this name: this one was not looked at.
+    #[error(transparent)]
+    TooManyFailures(#[from] TooManyFailures),
     /// Too many passwords are being checked.
     #[error("too many logins at once")]
     Busy,

@@ -7,15 +7,14 @@
 mod auth_keys;
 mod bits;
 mod contents;
-mod digest;
 mod error;
 pub(crate) mod fuzzing;
 mod grant;
+mod holder;
 mod patterns;
 mod permit;
 mod remembered;
 mod resource;
-mod revocation;
 mod token;
 
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use std::sync::Arc;
 use antiphon_model::{OrgId, Timestamp};
 use parking_lot::{Mutex, RwLock};
 
+pub use crate::revocations::{InvalidTokenId, Revocation, TokenId};
 pub use auth_keys::{AuthKeyGrant, AuthKeyGranted, GrantChange, Level, UnreadableGrant};
 pub use bits::Bits;
 pub use error::{GrantError, RevokeError, TokenError};
@@ -30,15 +30,13 @@ pub use grant::{Kind, Scopes, TokenGrant};
 pub use patterns::PatternProblem;
 pub use permit::{Permit, Presented};
 pub use resource::{Forbidden, Resource};
-pub use revocation::{InvalidTokenId, Revocation, TokenId};
 
-use crate::caller::Revocation as CallersEnd;
-use crate::{Access, Keyset, Signed};
+use crate::digest::Digest;
+use crate::revocations::Revocations;
+use crate::{Access, Caller, Keyset, Signed};
 use auth_keys::AuthKeys;
-use digest::Digest;
 use permit::Holder;
 use remembered::Remembered;
-use revocation::Revocations;
 use token::{ReadToken, SignedToken};
 
 /// What an org's access manager remembers while the server runs.
@@ -79,12 +77,34 @@ impl Access {
             && let Some(signed) = SignedToken::parse(text, keyset.limits().token_bytes_max)?
         {
             let token = keyset.read(&signed)?;
-            keyset.pam.revocations.lock().check(token.id)?;
+            if keyset.pam.revocations.lock().is_revoked(token.id) {
+                return Err(TokenError::Revoked);
+            }
             token.check(presented.uuid, now)?;
             return Ok(Permit::new(Holder::Token(token, Arc::clone(&keyset.pam))));
         }
         let auth = auth.map(|auth| Digest::of(auth.as_bytes()));
         Ok(Permit::new(Holder::AuthKey { auth, pam: Arc::clone(&keyset.pam), now }))
+    }
+
+    /// What a request may do that comes without a signature or a token, by the certificate of its connection. None if the
+    /// certificate is of another org, or the keyset has no access manager: then it counts for nothing.
+    ///
+    /// # Errors
+    /// The request names another user than the certificate.
+    pub fn permit_certificate(
+        &self,
+        keyset: &Keyset,
+        caller: &Arc<Caller>,
+        uuid: Option<&str>,
+    ) -> Result<Option<Permit>, TokenError> {
+        if !keyset.access_manager || caller.org != keyset.org {
+            return Ok(None);
+        }
+        match uuid {
+            Some(uuid) if uuid != &*caller.identity.id => Err(TokenError::OtherUuid),
+            _ => Ok(Some(Permit::new(Holder::Certificate(Arc::clone(caller))))),
+        }
     }
 
     /// Makes a token. Patterns are compiled to see whether it can be done, which takes microseconds, or tens of milliseconds
@@ -123,7 +143,9 @@ impl Access {
         let signed = SignedToken::parse(token, keyset.limits().token_bytes_max)?;
         let token = keyset.read(&signed.ok_or(TokenError::Malformed)?)?;
         let mut revocations = keyset.pam.revocations.lock();
-        revocations.check(token.id)?;
+        if revocations.is_revoked(token.id) {
+            return Err(TokenError::Revoked.into());
+        }
         token.check_time(now)?;
         let revocation = Revocation { token: token.id, until: token.expires };
         if !revocations.add(revocation, keyset.limits().revoked_tokens_max, now) {

@@ -1,7 +1,16 @@
 //! What a client presents to show who it is, and why that may not do.
 
+use crate::CertificateRefused;
+
+use crate::TooManyFailures;
+
 /// The limit of a credential's length in bytes: what a client can make us decode before it has shown anything.
 pub const CREDENTIAL_BYTES_MAX: usize = 8 * 1024;
+
+/// What is said of every JWT that no key verifies. Were an org's name without keys told from a wrong signature, strangers could ask which orgs
+/// there are, by tokens that they have signed themselves.
+const NOT_VERIFIED: &str =
+    "no key is known that verifies the JWT: its org, its algorithm, its key id or its signature is not right";
 
 /// The client has not shown who it is.
 ///
@@ -24,13 +33,13 @@ pub enum AuthError {
     #[error("the JWT is malformed: {0}")]
     MalformedToken(&'static str),
     /// The token's algorithm is `none`, unsupported, or not the one of the key it names.
-    #[error("the JWT's algorithm is not accepted")]
+    #[error("{NOT_VERIFIED}")]
     AlgorithmRefused,
     /// No org of that name, or none of its keys fits.
-    #[error("no key is known that verifies the JWT")]
+    #[error("{NOT_VERIFIED}")]
     UnknownSigningKey,
     /// The signature is not of the key.
-    #[error("the JWT's signature is not valid")]
+    #[error("{NOT_VERIFIED}")]
     BadSignature,
     /// `exp` has passed.
     #[error("the JWT has expired")]
@@ -53,12 +62,21 @@ pub enum AuthError {
     /// A session token whose credential was removed or has another secret.
     #[error("the session token's credential is gone or has another secret: log in anew")]
     Revoked,
+    /// It was revoked, by itself or with all tokens of its identity.
+    #[error("the token was revoked")]
+    TokenRevoked,
     /// The session token of a device that has no credential yet.
     #[error("the device is pairing: it may do nothing before it has a credential")]
     Pairing,
+    /// The certificate that the client connected with makes nobody of it.
+    #[error(transparent)]
+    Certificate(#[from] CertificateRefused),
     /// The identity is empty, too long, or has control characters.
     #[error("an identity has 1 to {max} bytes and no control characters", max = crate::IDENTITY_BYTES_MAX)]
     InvalidIdentity,
+    /// Too much that came from there was no credential: this one was not looked at.
+    #[error(transparent)]
+    TooManyFailures(#[from] TooManyFailures),
     /// The system gives no random numbers to name an anonymous client with.
     #[error("no random numbers are available")]
     NoRandomness,

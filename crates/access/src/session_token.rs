@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::access::Tables;
 use crate::credentials::directory::Entry;
 use crate::jwt::Token;
+use crate::revoked_tokens::RevokedTokens;
 use crate::{
-    Access, AuthError, CREDENTIAL_BYTES_MAX, Caller, ConnectionId, CredentialKind, Grant, Naming,
+    Access, AuthError, CREDENTIAL_BYTES_MAX, Caller, ConnectionId, CredentialKind, Grant, Naming, Network,
     Permissions, presented,
 };
 
@@ -30,6 +31,15 @@ pub struct Session {
     pub connection: ConnectionId,
     /// When the token ends.
     pub expires: Timestamp,
+}
+
+impl Session {
+    /// The same, at this address as far as limits count it.
+    #[must_use]
+    pub fn coming_from(mut self, network: Option<Network>) -> Session {
+        self.caller = self.caller.map(|caller| Arc::new(Arc::unwrap_or_clone(caller).coming_from(network)));
+        self
+    }
 }
 
 /// Whether a credential has the shape of a session token. Nothing about it is verified.
@@ -130,6 +140,10 @@ impl SessionClaims {
         Timestamp(self.exp.saturating_mul(Timestamp::PER_SECOND))
     }
 
+    fn issued(&self) -> Timestamp {
+        Timestamp(self.iat.saturating_mul(Timestamp::PER_SECOND))
+    }
+
     pub(crate) fn connection(&self) -> ConnectionId {
         ConnectionId::new(&self.cid)
     }
@@ -163,6 +177,20 @@ impl Access {
     }
 
     pub(crate) fn session_claims(&self, token: &str, now: Timestamp) -> Result<SessionClaims, AuthError> {
+        let claims = self.signed_session_claims(token, now)?;
+        let revoked = claims.org.as_deref().and_then(|org| self.revoked_tokens(&OrgId::new(org)));
+        let is_revoked = |revoked: &RevokedTokens| {
+            revoked.is_session_revoked(&claims.cid, claims.sub.as_deref(), claims.issued())
+        };
+        if revoked.is_some_and(is_revoked) { Err(AuthError::TokenRevoked) } else { Ok(claims) }
+    }
+
+    /// The claims of a session token that may have been revoked.
+    pub(crate) fn signed_session_claims(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<SessionClaims, AuthError> {
         let token = presented::parse(Some(token))?.ok_or(AuthError::Missing)?;
         let token = Token::parse(token).ok_or(AuthError::UnknownKey)??;
         let key = self.session_key().ok_or(AuthError::BadSignature)?;
@@ -191,7 +219,12 @@ impl Access {
         if claims.scope == Scope::Listen {
             caller = caller.listening_only();
         }
-        Ok(caller)
+        match self.revoked_tokens(&caller.org) {
+            Some(revoked) => {
+                revoked.admit_session(caller, &claims.cid, claims.sub.as_deref(), claims.issued())
+            }
+            None => Ok(caller),
+        }
     }
 
     /// The caller that the open org let in, as long as the name is nobody's.

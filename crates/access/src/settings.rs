@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use antiphon_model::{ChannelPattern, IdentityKind};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{LimitSettings, Permission};
+use crate::{CertificateAuthoritySettings, LimitSettings, Permission};
 use credentials::{ConsumerAppSettings, DeviceSettings, UserSettings};
 
 /// A tenant: `[[org]]` in the configuration.
@@ -34,6 +34,9 @@ pub struct OrgSettings {
     /// Users who log in with a password: `[[org.user]]`. Default: none.
     #[serde(default, rename = "user")]
     pub users: Vec<UserSettings>,
+    /// Authorities whose certificates are identities: `[[org.certificate_authority]]`. Default: none.
+    #[serde(default, rename = "certificate_authority")]
+    pub certificate_authorities: Vec<CertificateAuthoritySettings>,
     /// The publish key that PubNub SDKs name: 1 to 128 of A-Z, a-z, 0-9, `-` and `_`. With `subscribe_key` it makes the org
     /// a keyset. Default: none, and PubNub SDKs are not served. Without `access_manager`, whoever knows the two keys may
     /// listen and publish on every channel of the org.

@@ -451,7 +451,7 @@ fn a_minted_token_is_accepted_by_its_org() {
         exp: Some(NumericDate(at(NOW + 60))),
         ..TokenClaims::default()
     };
-    let token = mint(&settings, &claims).unwrap();
+    let token = mint(&settings, None, &claims).unwrap();
     let caller = authenticate(&access, &token).unwrap();
     assert_eq!((caller.org.as_str(), caller.identity.kind), ("acme", IdentityKind::Device));
 
@@ -461,10 +461,10 @@ fn a_minted_token_is_accepted_by_its_org() {
     assert!(seen.to_string().starts_with("NOT VERIFIED"));
 
     let forever = TokenClaims { exp: None, ..claims.clone() };
-    assert!(matches!(mint(&settings, &forever), Err(MintError::NeverExpires)));
+    assert!(matches!(mint(&settings, None, &forever), Err(MintError::NeverExpires)));
     let nameless = TokenClaims { sub: Some(String::new()), ..claims.clone() };
-    assert!(matches!(mint(&settings, &nameless), Err(MintError::InvalidIdentity)));
-    assert!(matches!(mint(&org("name = \"x\""), &claims), Err(MintError::NoSecret(_))));
+    assert!(matches!(mint(&settings, None, &nameless), Err(MintError::InvalidIdentity)));
+    assert!(matches!(mint(&org("name = \"x\""), None, &claims), Err(MintError::NoSecret(_))));
 }
 
 #[test]
@@ -494,4 +494,31 @@ proptest! {
             let _ = inspect(&token);
         }
     }
+}
+
+#[test]
+fn keys_are_rotated_by_their_ids() {
+    let entry = |kid: &str, secret: &str| {
+        format!(
+            "[[jwt]]\nalgorithm = \"HS256\"\nkid = {kid:?}\nsecret = {secret:?}\nallow = [\"subscribe\"]\n"
+        )
+    };
+    let (old, new) = (entry("2025", SECRET), entry("2026", OTHER_SECRET));
+    let with = |entries: &[&String]| {
+        let entries: String = entries.iter().map(|entry| entry.as_str()).collect();
+        org(&format!("name = \"acme\"\n{entries}"))
+    };
+    let claims = TokenClaims { exp: Some(NumericDate(at(NOW + 60))), ..TokenClaims::default() };
+    let enter = |settings: OrgSettings, token: &str| {
+        Access::load(vec![settings]).unwrap().authenticate(Some(token), Some("ann"), at(NOW)).map(drop)
+    };
+    let before = mint(&with(&[&old]), None, &claims).unwrap();
+    // Both are taken while tokens of the old key are out; the new one signs.
+    let during = mint(&with(&[&old, &new]), Some("2026"), &claims).unwrap();
+    for token in [&before, &during] {
+        assert_eq!(enter(with(&[&old, &new]), token), Ok(()));
+    }
+    assert_eq!(enter(with(&[&new]), &during), Ok(()));
+    assert_eq!(enter(with(&[&new]), &before), Err(AuthError::UnknownSigningKey));
+    assert!(matches!(mint(&with(&[&new]), Some("2025"), &claims), Err(MintError::NoSecret(_))));
 }

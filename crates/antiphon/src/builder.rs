@@ -324,6 +324,14 @@ impl Builder {
         self
     }
 
+    /// Speaks TLS, when the server listens by itself. The settings say which certificate is shown, and should offer `h2` and `http/1.1` in
+    /// `alpn_protocols`; a ticketer spares clients that come back a whole handshake. Default: connections are not encrypted.
+    #[must_use]
+    pub fn tls(mut self, config: Arc<rustls::ServerConfig>) -> Builder {
+        self.plan.tls = Some(config);
+        self
+    }
+
     /// How long [`Io::close`] waits for what is under way. Default: 10 s.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Builder {

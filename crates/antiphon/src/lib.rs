@@ -90,6 +90,9 @@ pub use antiphon_engineio as engineio;
 /// The core below: everything without types of arguments.
 pub use antiphon_socketio as core;
 
+/// The TLS library that [`Builder::tls`] is given settings of.
+pub use rustls;
+
 /// What a [`Builder`] can be told all at once.
 pub mod settings {
     pub use antiphon_access::{JwtSettings, KeySettings, LimitSettings, OrgSettings, Permission, Secret};

@@ -179,7 +179,7 @@ where
 fn peer<B>(request: &Request<B>) -> Peer {
     let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let address = request.extensions().get().map_or(unknown, |PeerAddress(address)| *address);
-    Peer { address, local: unknown, tls: request.uri().scheme_str() == Some("https") }
+    Peer { tls: request.uri().scheme_str() == Some("https"), ..Peer::plain(address, unknown) }
 }
 
 fn plain(status: StatusCode, text: &str) -> Response<Bytes> {

@@ -24,6 +24,7 @@ const RECOVERABLE: usize = 1000;
 #[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) workers: Option<NonZeroUsize>,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     pub(crate) net: NetSettings,
     pub(crate) node: NodeSettings,
     pub(crate) store: StoreChoice,

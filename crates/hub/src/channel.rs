@@ -8,7 +8,7 @@ use crate::presence::Presence;
 use crate::ring::{Ring, RingLimits};
 use crate::{Delivery, Rule, WorkerId};
 
-/// A channel as long as it is in memory: a number that is never used again.
+/// A channel of any org, as long as it is in memory: a number that is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelUid(pub u64);
 

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use antiphon_model::{Monotonic, Now, OrgId, Position};
@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use crate::org::Org;
 use crate::replies::ReplyLimits;
-use crate::{Inbox, Rules, WorkerId};
+use crate::{ChannelUid, Inbox, Rules, WorkerId};
 
 /// The hub's limits and times. Each org has these for itself.
 #[derive(Clone, Debug)]
@@ -74,9 +74,25 @@ pub(crate) struct Shared {
     /// The earliest deadline of any org, in nanoseconds; `u64::MAX` if there is none.
     earliest: AtomicU64,
     on_earlier: Box<dyn Fn() + Send + Sync>,
+    refuses_new_channels: AtomicBool,
+    last_uid: AtomicU64,
+}
+
+/// Whether channels that are not in memory can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewChannels {
+    /// As many as there may be.
+    Taken,
+    /// None: there are as many as there may be.
+    Refused,
 }
 
 impl Shared {
+    /// A number for a channel that no channel has had, of any org: workers know subscribers by it alone, and theirs are of all orgs.
+    pub(crate) fn next_uid(&self) -> ChannelUid {
+        ChannelUid(self.last_uid.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
     /// Notes a deadline, and wakes whoever watches the time if it is the earliest.
     pub(crate) fn note_deadline(&self, deadline: Monotonic) {
         // Past the end of the count is as good as never; wrapped around it would be due for ever.
@@ -86,6 +102,10 @@ impl Shared {
         {
             (self.on_earlier)();
         }
+    }
+
+    pub(crate) fn refuses_new_channels(&self) -> bool {
+        self.refuses_new_channels.load(Ordering::Relaxed)
     }
 
     pub(crate) fn inbox(&self, worker: WorkerId) -> &Inbox {
@@ -106,6 +126,8 @@ impl Hub {
             inboxes: inboxes.into_iter().collect(),
             earliest: AtomicU64::new(u64::MAX),
             on_earlier,
+            refuses_new_channels: AtomicBool::new(false),
+            last_uid: AtomicU64::new(0),
         };
         Hub { shared: Arc::new(shared), orgs: RwLock::default() }
     }
@@ -130,6 +152,11 @@ impl Hub {
     /// A worker's inbox.
     pub fn inbox(&self, worker: WorkerId) -> &Arc<Inbox> {
         &self.shared.inboxes[usize::from(worker.0)]
+    }
+
+    /// Sets whether channels that are not in memory can be used, in every org. Those that are go on in any case.
+    pub fn set_new_channels(&self, new: NewChannels) {
+        self.shared.refuses_new_channels.store(new == NewChannels::Refused, Ordering::Relaxed);
     }
 
     /// Whether some worker has so much to deliver that publishers should wait.

@@ -20,7 +20,7 @@ mod sequence;
 
 pub use channel::ChannelUid;
 pub use fanout::{Fanout, Filter, Group, Subscriber, Subscription};
-pub use hub::{Hub, HubSettings};
+pub use hub::{Hub, HubSettings, NewChannels};
 pub use inbox::{Delivery, Inbox, Task, WorkerId};
 pub use org::{Org, OrgStats, Recent, Since, SubscribeAllError, SubscribeError, Subscribed, TooManyChannels};
 pub use presence::{Departure, Member, PresenceError};

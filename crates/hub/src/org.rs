@@ -7,7 +7,7 @@ mod wildcard;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use antiphon_model::{ChannelFlags, ChannelId, Draft, Expects, Now, OrgId, Position, Publication};
 use parking_lot::{Mutex, RwLock};
@@ -34,6 +34,8 @@ pub struct Org {
     // Apart from `state`: a reply needs no order, and its sink must not run under the org's lock.
     replies: Mutex<Replies>,
     publications: AtomicU64,
+    /// How many channels it may have in memory, as far as the settings of all orgs let it.
+    channels_max: AtomicUsize,
 }
 
 /// The org has as many channels in memory as it may.
@@ -66,7 +68,6 @@ impl Org {
             forgotten: floor,
             channels: HashMap::default(),
             names: HashMap::default(),
-            last_uid: 0,
             fading: VecDeque::new(),
             lingering: BTreeSet::new(),
             intervals: VecDeque::new(),
@@ -80,7 +81,17 @@ impl Org {
             state: Mutex::new(state),
             replies: Mutex::default(),
             publications: AtomicU64::new(0),
+            channels_max: AtomicUsize::new(usize::MAX),
         }
+    }
+
+    /// Sets how many channels the org may have in memory, if that is less than the settings of all orgs say. Those that are there stay.
+    pub fn limit_channels(&self, max: usize) {
+        self.channels_max.store(max, Ordering::Relaxed);
+    }
+
+    fn channels_max(&self) -> usize {
+        self.shared.settings.channels_max.min(self.channels_max.load(Ordering::Relaxed))
     }
 
     /// Its id.

@@ -101,6 +101,20 @@ fn boxed(begun: Vec<Subscribed>) -> Task {
 }
 
 #[test]
+fn what_is_published_in_an_org_is_for_its_own_subscribers_alone() {
+    let mut worker = Worker::new();
+    worker.listen(1, "room");
+    // A worker has one table for the subscribers of all orgs.
+    let other = worker.hub.add_org(OrgId::new("b"), Rules::default(), Position::ZERO);
+    let begun = other.subscribe(WORKER, &channel("room"), Since::Now, NOW).unwrap();
+    worker.add(2, &begun);
+    worker.org.publish(draft("room", &[]), Hold::No, NOW).unwrap();
+    assert_eq!(worker.delivered(), got(&[(1, "room")]));
+    other.publish(draft("room", &[]), Hold::No, NOW).unwrap();
+    assert_eq!(worker.delivered(), got(&[(2, "room")]));
+}
+
+#[test]
 fn an_emit_to_several_rooms_comes_once_to_who_is_in_several() {
     let mut worker = Worker::new();
     for (session, name) in [(1, "a"), (1, "b"), (2, "b"), (3, "c"), (3, "a"), (4, "c")] {
@@ -128,6 +142,18 @@ fn nothing_comes_between_though_some_are_held() {
     assert_eq!(worker.delivered(), got(&[(1, "a")]));
     worker.org.settle(published[1].position, Outcome::Deliver, NOW);
     assert_eq!(worker.delivered(), got(&[(1, "b"), (1, "c"), (1, "a")]));
+}
+
+#[test]
+fn an_org_may_have_a_limit_of_channels_of_its_own() {
+    let hub = Hub::new(HubSettings { channels_max: 3, ..HubSettings::default() }, [], Box::new(|| {}));
+    for (name, limit, expected) in [("few", 2, 2), ("more", 5, 3)] {
+        let org = hub.add_org(OrgId::new(name), Rules::default(), Position::ZERO);
+        org.limit_channels(limit);
+        let publish = |channel: usize| org.publish(draft(&channel.to_string(), &[]), Hold::No, NOW).is_ok();
+        assert_eq!((0..10).filter(|channel| publish(*channel)).count(), expected, "{name}");
+        assert!(publish(0), "those that are there go on");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A whole server with a dialect of its own in one file: WebSocket clients of `/any/path` meet on the channel of that
 //! name, and get each other's messages as they are; with `?quiet` they only send.
 //!
-//! `cargo run --release --package antiphon-net --example minimal -- 127.0.0.1:8080 1`
+//! `cargo run --release --package antiphon-net --example minimal -- 127.0.0.1:8080 1`; with `tls` behind it, over TLS with a
+//! certificate of its own.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -10,9 +11,10 @@ use std::sync::Arc;
 use antiphon_access::{Access, OrgSettings};
 use antiphon_hub::{Rule, Rules, Since};
 use antiphon_model::{ChannelFlags, ChannelId, Draft, OrgId, Payload, Publication};
+use antiphon_net::tls::{self, Oldest};
 use antiphon_net::{
-    Accept, Client, Endpoint, Format, MessageKind, Messages, NetSettings, Peer, Server, ServerParts, Upgrade,
-    Want, WebSocketSession, Worker,
+    Accept, Client, Endpoint, Format, Listen, MessageKind, Messages, NetSettings, Peer, Server, ServerParts,
+    Upgrade, Want, WebSocketSession, Worker,
 };
 use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
 use antiphon_store::{MemoryStore, StoreSettings};
@@ -20,6 +22,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::Full;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::{NoClientAuth, ResolvesServerCertUsingSni};
+use rustls::sign::CertifiedKey;
 
 /// What each subscriber gets: the payload and nothing else.
 static RAW: Format = Format { name: "raw", encode: raw };
@@ -92,6 +97,16 @@ impl WebSocketSession for Guest {
     }
 }
 
+/// TLS with a certificate for `localhost` that nobody has signed.
+fn encryption() -> Result<Arc<rustls::ServerConfig>, Box<dyn std::error::Error>> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let key = tls::provider().key_provider.load_private_key(key)?;
+    let mut resolver = ResolvesServerCertUsingSni::new();
+    resolver.add("localhost", CertifiedKey::new(vec![made.cert.der().clone()], key))?;
+    Ok(Arc::new(tls::server_config(Arc::new(resolver), Arc::new(NoClientAuth), Oldest::Tls12)?))
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let listen: SocketAddr = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into()).parse()?;
@@ -99,7 +114,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let org = OrgSettings { name: "demo".into(), open: true, ..OrgSettings::default() };
     let access = Access::load(vec![org])?;
     let rule = Rule { persist: false, ..Rule::default() };
-    let parts = ServerParts { settings: NetSettings::default(), listen: vec![listen], workers };
+    let tls = arguments.next().map(|_| encryption()).transpose()?;
+    let listen = vec![Listen { address: listen, tls }];
+    let parts = ServerParts { settings: NetSettings::default(), listen, workers };
     let store = Arc::new(MemoryStore::new(&StoreSettings::default())?);
     let node = |inputs: antiphon_net::NodeInputs| {
         let parts = NodeParts {

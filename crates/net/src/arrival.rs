@@ -11,6 +11,7 @@ use http::request::Parts;
 use crate::connection::ConnectionKey;
 use crate::handshake::Answer;
 use crate::mailbox::Mail;
+use crate::socket::Detached;
 use crate::websocket::{self, CloseCode};
 use crate::{Endpoint, Peer, Worker, Workers};
 
@@ -31,11 +32,26 @@ pub struct Adopted {
 /// A connection on its way to a worker.
 pub(crate) enum Arrival {
     /// It has been accepted.
-    Accepted(TcpStream, Peer),
+    Accepted(Detached, Peer),
     /// Another worker has read its request, and found that it belongs here.
-    Sent { socket: TcpStream, peer: Peer, read: Bytes },
+    Sent { socket: Detached, peer: Peer, read: Bytes },
     /// It is a WebSocket already.
-    Open(Box<Adopted>, Way),
+    Open(Box<Switched>, Way),
+}
+
+/// A WebSocket that has been answered with 101, whoever did.
+pub(crate) struct Switched {
+    pub(crate) socket: Detached,
+    pub(crate) peer: Peer,
+    pub(crate) request: Parts,
+    pub(crate) upgrade: websocket::Upgrade,
+    pub(crate) rest: Bytes,
+}
+
+impl From<Adopted> for Switched {
+    fn from(Adopted { socket, peer, request, upgrade, rest }: Adopted) -> Switched {
+        Switched { socket: Detached::plain(socket), peer, request, upgrade, rest }
+    }
 }
 
 /// How a connection came to the worker.
@@ -51,7 +67,7 @@ impl Workers {
     /// Gives a worker a WebSocket whose 101 has been sent: its endpoint's [`Endpoint::upgrade`] is asked what speaks on it, and if
     /// it refuses the connection is closed with code 1008. Nothing happens if there is no such worker.
     pub fn adopt(&self, worker: WorkerId, adopted: Adopted) {
-        self.hand_in(worker, Arrival::Open(Box::new(adopted), Way::Straight));
+        self.hand_in(worker, Arrival::Open(Box::new(adopted.into()), Way::Straight));
     }
 
     /// Puts a connection on a worker's account, and on its way.
@@ -70,31 +86,38 @@ impl Worker {
             return;
         }
         let watched = match arrival {
-            Arrival::Accepted(socket, peer) => self.adopt(socket, peer).map(drop),
+            Arrival::Accepted(socket, peer) => {
+                self.adopt(socket, peer).map(|key| self.expect_proxy_header(key))
+            }
             Arrival::Sent { socket, peer, read } => {
                 self.adopt(socket, peer).map(|key| self.handle_request(endpoint, key, &read, Way::SentOn))
             }
-            Arrival::Open(adopted, way) => self.take_in_open(endpoint, *adopted, way),
+            Arrival::Open(switched, way) => self.take_in_open(endpoint, *switched, way),
         };
         if let Err(error) = watched {
             tracing::warn!(%error, "cannot watch a connection");
         }
     }
 
-    fn take_in_open<E: Endpoint>(&self, endpoint: &Rc<E>, adopted: Adopted, way: Way) -> std::io::Result<()> {
+    fn take_in_open<E: Endpoint>(
+        &self,
+        endpoint: &Rc<E>,
+        switched: Switched,
+        way: Way,
+    ) -> std::io::Result<()> {
         let full = self.0.load.all() >= self.0.settings.connections_max;
         let answer = match full {
             true => {
                 self.note_drop("connections_max");
                 None
             }
-            false => Some(self.upgrade(&**endpoint, &adopted.request, &adopted.upgrade, &adopted.peer)),
+            false => Some(self.upgrade(&**endpoint, &switched.request, &switched.upgrade, &switched.peer)),
         };
-        let Some(later @ Answer::Later(_)) = answer else { return self.settle(adopted, way, answer) };
+        let Some(later @ Answer::Later(_)) = answer else { return self.settle(switched, way, answer) };
         let worker = self.clone();
         tokio::task::spawn_local(async move {
-            let answer = worker.settled(later, &adopted.upgrade).await;
-            if let Err(error) = worker.settle(adopted, way, Some(answer)) {
+            let answer = worker.settled(later, &switched.upgrade).await;
+            if let Err(error) = worker.settle(switched, way, Some(answer)) {
                 tracing::warn!(%error, "cannot watch a connection");
             }
         });
@@ -102,19 +125,19 @@ impl Worker {
     }
 
     /// Does with a WebSocket what its endpoint has said.
-    fn settle(&self, adopted: Adopted, way: Way, answer: Option<Answer>) -> std::io::Result<()> {
-        let Adopted { socket, peer, request, upgrade, rest } = adopted;
+    fn settle(&self, switched: Switched, way: Way, answer: Option<Answer>) -> std::io::Result<()> {
+        let Switched { socket, peer, request, upgrade, rest } = switched;
         let (code, reason) = match answer {
             Some(Answer::Switch(_, accept, framing)) => {
                 // Fails on a socket of another family, which delays nothing.
-                let _ = socket.set_nodelay(true);
+                let _ = socket.tcp.set_nodelay(true);
                 let key = self.adopt(socket, peer)?;
                 self.open(key, *accept, framing, None, &rest);
                 return Ok(());
             }
             Some(Answer::Elsewhere(worker)) if self.may_send_on(worker, way) => {
-                let adopted = Adopted { socket, peer, request, upgrade, rest };
-                self.0.workers.hand_in(worker, Arrival::Open(Box::new(adopted), Way::SentOn));
+                let switched = Switched { socket, peer, request, upgrade, rest };
+                self.0.workers.hand_in(worker, Arrival::Open(Box::new(switched), Way::SentOn));
                 return Ok(());
             }
             Some(Answer::Refuse(_) | Answer::Elsewhere(_) | Answer::Later(_)) => {
@@ -138,7 +161,7 @@ impl Worker {
     pub(crate) fn send_on(&self, key: ConnectionKey, worker: WorkerId, read: &[u8]) {
         let Some(connection) = self.release(key) else { return };
         self.count_connection(-1);
-        let socket = TcpStream::from(std::os::fd::OwnedFd::from(connection.socket));
+        let socket = connection.socket.detach();
         let read = Bytes::copy_from_slice(read);
         self.0.workers.hand_in(worker, Arrival::Sent { socket, peer: connection.peer, read });
     }

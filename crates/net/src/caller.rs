@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use antiphon_access::Caller;
 use antiphon_model::ChannelId;
-use antiphon_node::TooManySessions;
+use antiphon_node::{Begins, TooManySessions};
 
 use crate::Client;
 use crate::worker::Farewell;
@@ -14,7 +14,8 @@ impl Client {
     /// other one. Nothing happens once the session has ended.
     ///
     /// # Errors
-    /// The new caller's org, or he, has as many sessions as may be; then everything stays as it was.
+    /// The new caller's org, or he, has as many sessions as may be, or too many have begun in too short a time; then everything
+    /// stays as it was.
     pub fn replace_caller(&self, caller: Arc<Caller>) -> Result<(), TooManySessions> {
         self.worker.is_caught_up();
         let Some(before) = self.worker.with_session(self.key, self.id, |session, _| session.caller.clone())
@@ -25,7 +26,7 @@ impl Client {
         let same_org = before.is_none_or(|before| before.org == caller.org);
         let same_identity = same_org && before.is_some_and(|before| before.identity == caller.identity);
         if !same_identity {
-            self.worker.count_in(Some(&caller))?;
+            self.worker.count_in(Some(&caller), Begins::Anew)?;
         }
         let ended = self.worker.with_session(self.key, self.id, |session, _| {
             session.caller = Some(caller);

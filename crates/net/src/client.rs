@@ -3,7 +3,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon_access::{Caller, Permission, Refused, RetryAfter, Why};
+use antiphon_access::{Act, Caller, Permission, RateLimited, Refused, RetryAfter, Scope, Why};
 use antiphon_hub::{Collect, WorkerId};
 use antiphon_model::{ChannelId, Draft, Now, Position, RawJson, SessionId};
 use antiphon_node::{Completion, Node, PresenceFailed, PublishError, Receipt};
@@ -159,7 +159,7 @@ impl Client {
             Some(Ok(Some(caller))) => Ok(caller),
             Some(Ok(None)) => Err(nobody(Permission::Publish, &draft.channel).into()),
             Some(Err(RetryAfter(retry_after))) => {
-                Err(PublishError::RateLimited { scope: "by this connection", retry_after })
+                Err(RateLimited { act: Act::Publish, scope: Scope::Connection, retry_after }.into())
             }
         }
     }

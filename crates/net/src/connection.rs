@@ -1,16 +1,17 @@
 use std::io::{self, Read};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use antiphon_model::{Monotonic, SessionId};
-use mio::net::TcpStream;
 
 use crate::arrival::Way;
 use crate::session::SessionKey;
+use crate::socket::Socket;
 use crate::websocket::{
     self, CloseCode, CloseState, Decoder, Event, Inflater, Input, MessageKind, OnClose, ProtocolError,
 };
 use crate::worker::Farewell;
-use crate::{Client, Close, Endpoint, Keepalive, Peer, WebSocketSession, Worker};
+use crate::{Client, Close, Endpoint, Keepalive, Peer, PeerCertificate, WebSocketSession, Worker};
 
 /// A connection's place among those of its worker; its token for mio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) struct ConnectionKey(pub(crate) u32);
 
 /// A socket that the worker reads itself: one that has not sent its request yet, or a WebSocket.
 pub(crate) struct Connection {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Socket,
     pub(crate) peer: Peer,
     pub(crate) phase: Phase,
     /// Its session, once it is a WebSocket; another once it has taken that one over.
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
 }
 
 pub(crate) enum Phase {
+    /// The header of the PROXY protocol has not come yet.
+    Proxy,
     /// The request has not come yet.
     Request,
     /// A WebSocket. None while its dialect's code runs.
@@ -52,7 +55,7 @@ pub(crate) struct Open {
 
 /// What a read came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Received {
+pub(crate) enum Received {
     Bytes(usize),
     /// Nothing is there at this time.
     Nothing,
@@ -75,8 +78,9 @@ impl Worker {
             Received::Bytes(read) => {
                 let mut state = self.0.state.borrow_mut();
                 // Less than asked for means that nothing more was there; what comes later is a new event.
-                let hung_up = state.connections.get(key.0 as usize).is_some_and(|one| one.hung_up);
-                if read == room || hung_up {
+                let connection = state.connections.get(key.0 as usize);
+                let more = connection.is_some_and(|one| one.hung_up || one.socket.has_more());
+                if read == room || more {
                     state.read_again(key);
                 }
                 read
@@ -97,8 +101,17 @@ impl Worker {
             let Some(connection) = state.connections.get_mut(key.0 as usize) else {
                 return Received::Nothing;
             };
+            if matches!(connection.phase, Phase::Proxy) {
+                drop(state);
+                return self.read_proxy_header(key);
+            }
             let received = loop {
-                match connection.socket.read(buffer) {
+                let received = match connection.phase {
+                    // Nobody looks at it, so that it need not be decrypted.
+                    Phase::Closing { .. } => connection.socket.read_raw(buffer),
+                    _ => connection.socket.read(buffer),
+                };
+                match received {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     received => break received,
                 }
@@ -107,12 +120,30 @@ impl Worker {
                 Ok(0) => return Received::Over,
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
-                Err(_) => return Received::Over,
+                Err(error) => {
+                    if connection.socket.is_handshaking() {
+                        tracing::debug!(%error, peer = %connection.peer.address, "TLS handshake failed");
+                        self.note_drop("tls handshake failed");
+                    }
+                    return Received::Over;
+                }
             };
             connection.heard = now;
             match &mut connection.phase {
-                Phase::Request => (read, None),
-                Phase::Closing { .. } => return Received::Bytes(read),
+                Phase::Request => {
+                    if connection.socket.is_encrypted() {
+                        connection.peer.certificate = connection.socket.certificate().map(Arc::new);
+                    }
+                    if let Some(certificate) = &connection.peer.certificate
+                        && !self.still_counts(certificate)
+                    {
+                        tracing::debug!(peer = %connection.peer.address, "a client certificate does not count any more");
+                        self.note_drop("client certificate refused");
+                        return Received::Over;
+                    }
+                    (read, None)
+                }
+                Phase::Proxy | Phase::Closing { .. } => return Received::Bytes(read),
                 Phase::Open(open) => (read, Some(open.take().expect("nothing is read while a dialect runs"))),
             }
         };
@@ -121,6 +152,14 @@ impl Worker {
             Some(open) => self.handle_bytes(key, open, &mut buffer[..read], inflater),
         }
         Received::Bytes(read)
+    }
+
+    /// Whether a client certificate that was good for the handshake is good for more: where a session is resumed nobody has looked
+    /// at it again. One that no org has an authority for is whose listener it is to judge.
+    fn still_counts(&self, certificate: &PeerCertificate) -> bool {
+        let access = self.node().access();
+        !access.has_certificate_authorities()
+            || access.authenticate_certificate(&certificate.chain, self.0.now.get().wall).is_ok()
     }
 
     /// Decodes what came on a WebSocket, and hands whole messages to its dialect.
@@ -203,8 +242,9 @@ impl Worker {
     pub(crate) fn close_connection(&self, key: ConnectionKey) {
         let connection = self.0.state.borrow_mut().connections.try_remove(key.0 as usize);
         let Some(mut connection) = connection else { return };
+        connection.socket.part();
         // The descriptor is closed right after, which takes it out of epoll in any case.
-        let _ = self.0.registry.deregister(&mut connection.socket);
+        let _ = self.0.registry.deregister(&mut connection.socket.tcp);
         self.count_connection(-1);
         if let Phase::Open(Some(mut open)) = connection.phase {
             open.handler.handle_ended();

@@ -1,9 +1,10 @@
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use antiphon_access::Caller;
+use antiphon_access::{Caller, Network};
 use antiphon_hub::{ReplyEvent, WorkerId};
 use antiphon_node::{PublishError, Receipt};
 use bytes::Bytes;
@@ -11,12 +12,13 @@ use futures_util::future::LocalBoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use rustls::pki_types::CertificateDer;
 
 use crate::websocket::MessageKind;
 use crate::{Client, Close, Worker};
 
 /// Where a connection comes from and goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The client's address.
     pub address: SocketAddr,
@@ -24,6 +26,30 @@ pub struct Peer {
     pub local: SocketAddr,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    /// What the client has shown that it holds the key of, if the listener asked for it.
+    pub certificate: Option<Arc<PeerCertificate>>,
+    /// What limits by address count it as; none if they do not apply to it.
+    pub network: Option<Network>,
+}
+
+impl Peer {
+    /// A peer of a connection that is not encrypted, to which limits by address do not apply.
+    pub fn plain(address: SocketAddr, local: SocketAddr) -> Peer {
+        Peer { address, local, tls: false, certificate: None, network: None }
+    }
+}
+
+/// A client's certificate, which the listener's [`rustls::server::danger::ClientCertVerifier`] has found good.
+#[derive(PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// Its own first, then those that lead to one that the verifier knows.
+    pub chain: Vec<CertificateDer<'static>>,
+}
+
+impl fmt::Debug for PeerCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerCertificate").field("chain", &self.chain.len()).finish()
+    }
 }
 
 /// The dialects put together, as a worker calls them.

@@ -72,7 +72,7 @@ impl Worker {
                 return;
             }
             // Ours is written, and nothing may follow it; theirs may still come.
-            let _ = connection.socket.shutdown(std::net::Shutdown::Write);
+            connection.socket.finish();
             let until = self.0.now.get().monotonic + self.0.settings.close_timeout;
             connection.phase = Phase::Closing { until };
             connection.session = None;
@@ -117,7 +117,10 @@ impl State {
         };
         let Some(socket) = self.connections.get_mut(connection.0 as usize) else { return After::Nothing };
         let before = session.outbox.bytes();
-        let flushed = session.outbox.flush(&mut socket.socket, scratch);
+        let flushed = match socket.socket.as_plain() {
+            Some(tcp) => session.outbox.flush(tcp, scratch),
+            None => session.outbox.flush(&mut socket.socket, scratch),
+        };
         *written += before - session.outbox.bytes();
         session.last_sent = now;
         if let Link::Socket { blocked, .. } = &mut session.link {

@@ -1,15 +1,19 @@
 use std::rc::Rc;
 
 use antiphon_hub::WorkerId;
-use antiphon_node::TooManySessions;
+use antiphon_node::Begins;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 
+use crate::addresses::{Counts, Place};
+use crate::admission::TurnedAway;
+use crate::ambiguous::is_ambiguous;
 use crate::arrival::Way;
 use crate::connection::{Connection, ConnectionKey, Open, Phase};
 use crate::format::Framing;
+use crate::problem::Problem;
 use crate::session::Link;
 use crate::websocket::{self, BadUpgrade, CloseCode, CloseState, Decoder, DecoderSettings, Inflater, Role};
 use crate::{Accept, Endpoint, Peer, Upgrade, Worker};
@@ -51,8 +55,13 @@ impl Worker {
             Asked::Other => self.hand_over(endpoint, key, bytes, None),
             Asked::Bad(bad) => self.refuse(key, &bad_upgrade(bad)),
             Asked::WebSocket(parts, upgrade, len) => {
-                let Some(peer) = self.0.state.borrow().connections.get(key.0 as usize).map(|c| c.peer) else {
-                    return;
+                let (peer, place) = match self.admit_client(key, &parts, way) {
+                    Some(Ok(admitted)) => admitted,
+                    Some(Err(turned_away)) => {
+                        self.note_drop(turned_away.reason());
+                        return self.refuse(key, &turned_away.response());
+                    }
+                    None => return,
                 };
                 match self.upgrade(&**endpoint, &parts, &upgrade, &peer) {
                     Answer::Refuse(response) => self.refuse(key, &response),
@@ -64,6 +73,7 @@ impl Worker {
                     Answer::Later(later) => self.hand_over(endpoint, key, bytes, Some(later)),
                     Answer::Switch(response, accept, framing) => {
                         let head = response_head(&response, None);
+                        self.settle_in(key, peer, place);
                         self.open(key, *accept, framing, Some(head.into()), &bytes[len..]);
                     }
                 }
@@ -71,11 +81,44 @@ impl Worker {
         }
     }
 
+    /// Finds out who the client of a WebSocket is, and counts it where its address is, if it is not counted yet: if a proxy brought it.
+    ///
+    /// # Errors
+    /// It is one too many.
+    fn admit_client(
+        &self,
+        key: ConnectionKey,
+        request: &Parts,
+        way: Way,
+    ) -> Option<Result<(Peer, Option<Place>), TurnedAway>> {
+        let mut peer = self.0.state.borrow().connections.get(key.0 as usize)?.peer.clone();
+        let counted = peer.network.is_some();
+        self.look_behind_proxies(&request.headers, &mut peer);
+        let network = peer.network.filter(|_| !counted);
+        let counts = match way {
+            Way::Straight => Counts::Beginning,
+            // It began where it was sent on from.
+            Way::SentOn => Counts::Request,
+        };
+        Some(self.admit(network, counts).map(|place| (peer, place)))
+    }
+
+    /// The connection is its client's from here on, and no proxy's.
+    fn settle_in(&self, key: ConnectionKey, peer: Peer, place: Option<Place>) {
+        if let Some(connection) = self.0.state.borrow_mut().connections.get_mut(key.0 as usize) {
+            connection.peer = peer;
+            connection.socket.take_place(place);
+        }
+    }
+
     fn parse(&self, bytes: &[u8]) -> Asked {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
         let Ok(httparse::Status::Complete(len)) = request.parse(bytes) else { return Asked::Other };
-        let Some(parts) = parts(&request) else { return Asked::Other };
+        // What is ambiguous is refused where every other request is.
+        let Some(parts) = parts(&request).filter(|parts| !is_ambiguous(&parts.headers)) else {
+            return Asked::Other;
+        };
         let settings = &self.0.settings.deflate;
         match websocket::Upgrade::from_request(&parts.method, parts.version, &parts.headers, settings) {
             Ok(None) => Asked::Other,
@@ -118,15 +161,11 @@ impl Worker {
     ) {
         let Accept { protocol, caller, session: handler, keepalive, message_bytes_max } = accept;
         let link = Link::Socket { connection: key, framing, blocked: false };
-        let client = match self.open_session(caller, link, protocol.unwrap_or("websocket")) {
+        let client = match self.open_session(caller, link, protocol.unwrap_or("websocket"), Begins::Anew) {
             Ok(client) => client,
             Err(full) => {
                 if head.is_some() {
-                    let status = match full {
-                        TooManySessions::Org => StatusCode::SERVICE_UNAVAILABLE,
-                        TooManySessions::Identity => StatusCode::TOO_MANY_REQUESTS,
-                    };
-                    return self.refuse(key, &plain(status, &full.to_string()));
+                    return self.refuse(key, &Problem::from(full).into_response());
                 }
                 // It has been told that it is a WebSocket.
                 let mut frame = Vec::new();
@@ -163,9 +202,7 @@ impl Worker {
 
     /// Answers a connection that has no session, and closes it.
     fn refuse(&self, key: ConnectionKey, response: &Response<Bytes>) {
-        let mut bytes = response_head(response, Some(response.body().len()));
-        bytes.extend_from_slice(response.body());
-        self.turn_away(key, &bytes);
+        self.turn_away(key, &response_bytes(response));
     }
 
     /// Writes the last bytes of a connection that has no session.
@@ -175,7 +212,7 @@ impl Worker {
         let Some(connection) = state.connections.get_mut(key.0 as usize) else { return };
         // Small enough for an empty socket buffer; a peer that does not take it gets nothing.
         let _ = connection.socket.write(bytes);
-        let _ = connection.socket.shutdown(std::net::Shutdown::Write);
+        connection.socket.finish();
         let until = self.0.now.get().monotonic + self.0.settings.close_timeout;
         connection.phase = Phase::Closing { until };
     }
@@ -184,7 +221,7 @@ impl Worker {
     pub(crate) fn release(&self, key: ConnectionKey) -> Option<Connection> {
         let mut connection = self.0.state.borrow_mut().connections.try_remove(key.0 as usize)?;
         // At worst the set keeps a descriptor that makes no events for anybody.
-        let _ = self.0.registry.deregister(&mut connection.socket);
+        let _ = self.0.registry.deregister(&mut connection.socket.tcp);
         Some(connection)
     }
 }
@@ -214,6 +251,13 @@ fn parts(request: &httparse::Request<'_, '_>) -> Option<Parts> {
         parts.headers.append(name, HeaderValue::from_bytes(one.value).ok()?);
     }
     Some(parts)
+}
+
+/// An HTTP/1.1 answer that ends the connection.
+pub(crate) fn response_bytes(response: &Response<Bytes>) -> Vec<u8> {
+    let mut bytes = response_head(response, Some(response.body().len()));
+    bytes.extend_from_slice(response.body());
+    bytes
 }
 
 /// The head of an HTTP/1.1 answer; with a length it is one that ends the connection.

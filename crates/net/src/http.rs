@@ -2,7 +2,10 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
+use antiphon_access::Network;
 use antiphon_hub::WorkerId;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -15,14 +18,18 @@ use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::net::TcpStream;
 
-use crate::arrival::{Arrival, Way};
+use crate::addresses::{Counts, Place};
+use crate::ambiguous::refuse_ambiguous;
+use crate::answered::{Answered, Answering, Pieces};
+use crate::arrival::{Arrival, Switched, Way};
 use crate::connection::ConnectionKey;
 use crate::format::Framing;
 use crate::handshake::{Answer, bad_upgrade, nowhere};
+use crate::heads::{Heads, Requests};
 use crate::rewound::Rewound;
-use crate::{Accept, Adopted, Endpoint, Peer, Upgrade, Worker, websocket};
+use crate::socket::Detached;
+use crate::{Accept, Endpoint, Peer, Upgrade, Worker, websocket};
 
 impl Worker {
     /// Gives a connection to hyper: it is not a WebSocket, or not yet. `decided` is about its first request, if the dialects have
@@ -36,13 +43,13 @@ impl Worker {
     ) {
         let read = Bytes::copy_from_slice(read);
         let Some(connection) = self.release(key) else { return };
-        let peer = connection.peer;
-        let socket = std::net::TcpStream::from(std::os::fd::OwnedFd::from(connection.socket));
+        let (peer, address) = (connection.peer.clone(), connection.peer.address);
+        let socket = connection.socket.detach();
         let (worker, endpoint) = (self.clone(), Rc::clone(endpoint));
         tokio::task::spawn_local(async move {
             let ended = Counted(worker.clone());
             if let Err(error) = worker.serve(endpoint, socket, read, peer, decided).await {
-                tracing::debug!(%error, peer = %peer.address, "HTTP connection ended");
+                tracing::debug!(%error, peer = %address, "HTTP connection ended");
             }
             drop(ended);
         });
@@ -51,31 +58,40 @@ impl Worker {
     async fn serve<E: Endpoint>(
         &self,
         endpoint: Rc<E>,
-        socket: std::net::TcpStream,
+        socket: Detached,
         read: Bytes,
         peer: Peer,
         decided: Option<LocalBoxFuture<'static, Upgrade>>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let socket = Rewound::new(read, TcpStream::from_std(socket)?, self.0.settings.write_timeout);
-        let worker = self.clone();
-        let asked = Rc::new(Cell::new(false));
-        let asks = Rc::clone(&asked);
-        let decided = Cell::new(decided);
-        let service = service_fn(move |request| {
-            asks.set(true);
-            // Begun at once: when the peer goes in the same moment, hyper drops what comes back without having waited for it.
-            let answer = worker.answer(Rc::clone(&endpoint), request, peer, decided.take());
-            async move { Ok::<_, Infallible>(answer.await) }
-        });
-        let mut builder = auto::Builder::new(LocalExecutor);
         let settings = &self.0.settings;
+        let socket = Rewound::new(read, socket, settings.write_timeout)?;
+        let requests = Arc::new(Requests::default());
+        let socket = Heads::new(socket, Arc::clone(&requests), settings.handshake_timeout);
+        let worker = self.clone();
+        let noted = Arc::clone(&requests);
+        let decided = Cell::new(decided);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let under_way = noted.begin(request.version());
+            let http2 = request.version() == http::Version::HTTP_2;
+            let pieces = if http2 { Pieces::Frames } else { Pieces::Whole };
+            // Begun at once: when the peer goes in the same moment, hyper drops what comes back without having waited for it.
+            let answer = worker.admit_and_answer(&endpoint, request, &peer, decided.take());
+            async move {
+                let (response, place) = answer.await;
+                let response = response.map(|body| Answered::new(body, pieces, place, under_way));
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let mut builder = auto::Builder::new(LocalExecutor { write_timeout: settings.write_timeout });
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(settings.handshake_timeout)
+            // What [`Heads`] does not cut first.
+            .header_read_timeout(settings.keep_alive_timeout.max(settings.handshake_timeout))
             .max_buf_size(settings.head_bytes_max.max(8 << 10))
             .http2()
             .timer(TokioTimer::new())
+            .max_concurrent_streams(settings.http2_streams_max)
             .max_header_list_size(u32::try_from(settings.head_bytes_max).unwrap_or(u32::MAX))
             .keep_alive_interval(settings.ping_interval)
             .keep_alive_timeout(settings.ping_timeout);
@@ -94,7 +110,7 @@ impl Worker {
                     connection.as_mut().graceful_shutdown();
                 }
                 () = &mut too_late, if new => {
-                    if !asked.get() {
+                    if !requests.any() {
                         self.note_drop("no request");
                         return Ok(());
                     }
@@ -104,13 +120,42 @@ impl Worker {
         }
     }
 
+    /// Answers a request, if its client has not too many under way; the place is the request's among those of its address.
+    fn admit_and_answer<E: Endpoint>(
+        &self,
+        endpoint: &Rc<E>,
+        request: Request<Incoming>,
+        peer: &Peer,
+        decided: Option<LocalBoxFuture<'static, Upgrade>>,
+    ) -> impl Future<Output = (Response<AnswerBody<E::Body>>, Option<Place>)> + use<E> {
+        let mut client = peer.clone();
+        self.look_behind_proxies(request.headers(), &mut client);
+        // A connection that is counted itself has but one client.
+        let counted = client.network.filter(|_| peer.network.is_none());
+        match self.admit(counted, Counts::Request) {
+            Ok(place) => {
+                let answer = self.answer(Rc::clone(endpoint), request, client, counted, decided);
+                answer.map(|response| (response, place)).left_future()
+            }
+            Err(turned_away) => {
+                self.note_drop(turned_away.reason());
+                let response = turned_away.response().map(|body| Either::Right(Full::new(body)));
+                ready((response, None)).right_future()
+            }
+        }
+    }
+
     fn answer<E: Endpoint>(
         &self,
         endpoint: Rc<E>,
         request: Request<Incoming>,
         peer: Peer,
+        counted: Option<Network>,
         decided: Option<LocalBoxFuture<'static, Upgrade>>,
     ) -> impl Future<Output = Response<AnswerBody<E::Body>>> + use<E> {
+        if let Some(refusal) = refuse_ambiguous(request.headers()) {
+            return ready(refusal.map(|body| Either::Right(Full::new(body)))).left_future().left_future();
+        }
         let deflate = &self.0.settings.deflate;
         let asked =
             websocket::Upgrade::from_request(request.method(), request.version(), request.headers(), deflate);
@@ -127,7 +172,8 @@ impl Worker {
             }
         };
         let worker = self.clone();
-        async move { worker.answer_upgrade(endpoint, request, upgrade, peer, decided).await }.right_future()
+        async move { worker.answer_upgrade(endpoint, request, upgrade, peer, counted, decided).await }
+            .right_future()
     }
 
     async fn answer_upgrade<E: Endpoint>(
@@ -136,8 +182,18 @@ impl Worker {
         mut request: Request<Incoming>,
         upgrade: websocket::Upgrade,
         peer: Peer,
+        counted: Option<Network>,
         decided: Option<LocalBoxFuture<'static, Upgrade>>,
     ) -> Response<AnswerBody<E::Body>> {
+        // One that is decided about was a connection that began before it came here.
+        let counts = if decided.is_some() { Counts::Request } else { Counts::Beginning };
+        let place = match self.admit(counted, counts) {
+            Ok(place) => place,
+            Err(turned_away) => {
+                self.note_drop(turned_away.reason());
+                return turned_away.response().map(|body| Either::Right(Full::new(body)));
+            }
+        };
         let upgraded = hyper::upgrade::on(&mut request);
         let (parts, _) = request.into_parts();
         let asked = match decided {
@@ -155,19 +211,19 @@ impl Worker {
                 let mut response = Response::new(Either::Right(Full::default()));
                 *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
                 *response.headers_mut() = upgrade.response_headers(None);
-                let worker = self.clone();
+                let (worker, address) = (self.clone(), peer.address);
                 tokio::task::spawn_local(async move {
-                    if let Err(error) = worker.give_away(upgraded, to, parts, upgrade, peer).await {
-                        tracing::debug!(%error, peer = %peer.address, "upgrade failed");
+                    if let Err(error) = worker.give_away(upgraded, to, parts, upgrade, peer, place).await {
+                        tracing::debug!(%error, peer = %address, "upgrade failed");
                     }
                 });
                 response
             }
             Answer::Switch(response, accept, framing) => {
-                let worker = self.clone();
+                let (worker, address) = (self.clone(), peer.address);
                 tokio::task::spawn_local(async move {
-                    if let Err(error) = worker.take_back(upgraded, *accept, framing, peer).await {
-                        tracing::debug!(%error, peer = %peer.address, "upgrade failed");
+                    if let Err(error) = worker.take_back(upgraded, *accept, framing, peer, place).await {
+                        tracing::debug!(%error, peer = %address, "upgrade failed");
                     }
                 });
                 response.map(|()| Either::Right(Full::default()))
@@ -182,8 +238,10 @@ impl Worker {
         accept: Accept,
         framing: Framing,
         peer: Peer,
+        place: Option<Place>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let (socket, rest) = taken_back(upgraded).await?;
+        let (mut socket, rest) = taken_back(upgraded).await?;
+        socket.place = socket.place.or(place);
         let key = self.adopt(socket, peer)?;
         self.open(key, accept, framing, None, &rest);
         Ok(())
@@ -197,10 +255,12 @@ impl Worker {
         request: Parts,
         upgrade: websocket::Upgrade,
         peer: Peer,
+        place: Option<Place>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let (socket, rest) = taken_back(upgraded).await?;
-        let adopted = Adopted { socket, peer, request, upgrade, rest: rest.into() };
-        self.0.workers.hand_in(to, Arrival::Open(Box::new(adopted), Way::SentOn));
+        let (mut socket, rest) = taken_back(upgraded).await?;
+        socket.place = socket.place.or(place);
+        let switched = Switched { socket, peer, request, upgrade, rest: rest.into() };
+        self.0.workers.hand_in(to, Arrival::Open(Box::new(switched), Way::SentOn));
         Ok(())
     }
 }
@@ -208,13 +268,13 @@ impl Worker {
 /// The socket of a connection that hyper upgraded, and what has been read of it.
 async fn taken_back(
     upgraded: hyper::upgrade::OnUpgrade,
-) -> Result<(std::net::TcpStream, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
-    let parts = auto::upgrade::downcast::<TokioIo<Rewound>>(upgraded.await?)
+) -> Result<(Detached, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
+    let parts = auto::upgrade::downcast::<TokioIo<Heads>>(upgraded.await?)
         .map_err(|_| io::Error::other("the connection is not one that a worker gave to hyper"))?;
-    let (read, socket) = parts.io.into_inner().into_parts();
+    let (read, socket) = parts.io.into_inner().into_inner().into_parts()?;
     // What hyper has read already comes before what it has not.
     let rest = [&parts.read_buf[..], &read[..]].concat();
-    Ok((socket.into_std()?, rest))
+    Ok((socket, rest))
 }
 
 /// Counts a connection out when hyper is done with it.
@@ -226,12 +286,15 @@ impl Drop for Counted {
     }
 }
 
+/// Runs what hyper has several of on one connection: the streams of HTTP/2.
 #[derive(Clone, Copy)]
-struct LocalExecutor;
+struct LocalExecutor {
+    write_timeout: Duration,
+}
 
 impl<F: Future<Output: 'static> + 'static> Executor<F> for LocalExecutor {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
+        tokio::task::spawn_local(Answering::new(future, self.write_timeout));
     }
 }
 

@@ -1,10 +1,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use antiphon_access::{Caller, Permission, Refused};
+use antiphon_access::{Act, Caller, Permission, RateLimited, Refused};
 use antiphon_hub::{Fanout, Filter, Inbox, Since, SubscribeAllError, SubscribeError, Subscribed, Subscriber};
 use antiphon_model::{ChannelFlags, ChannelId, IdentityKind, Position, Publication};
-use antiphon_node::{ReadError, StoreError};
+use antiphon_node::{Begins, ReadError, StoreError};
 use smallvec::SmallVec;
 
 use crate::client::nobody;
@@ -97,8 +97,11 @@ pub enum ListenError {
         max: usize,
     },
     /// The org has as many channels in use as it may.
-    #[error("this org has as many channels in use as it may have")]
+    #[error("this org has as many channels in use as it may have, or there is no memory for more")]
     TooManyChannels,
+    /// Too many in too short a time.
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// It does so already.
     #[error("already subscribed to {0}")]
     AlreadyListening(Arc<ChannelId>),
@@ -171,6 +174,7 @@ impl Client {
     pub(crate) async fn listen_by(&self, by: By, wants: &[Want]) -> Result<Listening, ListenError> {
         self.worker.is_caught_up();
         let (caller, mut pending) = self.check(by, wants)?;
+        self.count(by, &caller, wants)?;
         for _ in 0..ATTEMPTS_MAX {
             let not_in_memory = match self.begin(&caller, &pending)? {
                 Ok(subscribed) => return self.finish(&caller, pending, subscribed),
@@ -193,6 +197,7 @@ impl Client {
     pub(crate) fn listen_in_memory(&self, by: By, wants: &[Want]) -> Result<Listening, ListenError> {
         self.worker.is_caught_up();
         let (caller, mut pending) = self.check(by, wants)?;
+        self.count(by, &caller, wants)?;
         for _ in 0..ATTEMPTS_MAX {
             match self.begin(&caller, &pending)? {
                 Ok(subscribed) => return self.finish(&caller, pending, subscribed),
@@ -220,7 +225,12 @@ impl Client {
     pub(crate) fn try_listen_by(&self, by: By, wants: &[Want]) -> Option<Result<Listening, ListenError>> {
         self.worker.is_caught_up();
         let begun = self.check(by, wants).and_then(|(caller, pending)| {
+            let counted = self.count(by, &caller, wants)?;
             let subscribed = self.begin(&caller, &pending)?.ok();
+            if subscribed.is_none() && counted > 0 {
+                // The other way, which reads the store, counts it again.
+                self.node().give_back_subscriptions(&caller, counted);
+            }
             Ok(subscribed.map(|subscribed| (caller, pending, subscribed)))
         });
         match begun {
@@ -297,8 +307,12 @@ impl Client {
     }
 
     fn check(&self, by: By, wants: &[Want]) -> Result<(Arc<Caller>, Vec<Pending>), ListenError> {
-        for want in wants {
-            self.unlisten_at_once(&want.channel, |one| one.ending);
+        // Asked first, because to look for each channel among all that a session has costs a crowd of them the square of their number.
+        let some_end = |session: &mut Session| session.listening.iter().any(|one| one.ending);
+        if self.worker.with_session(self.key, self.id, |session, _| some_end(session)).unwrap_or(false) {
+            for want in wants {
+                self.unlisten_at_once(&want.channel, |one| one.ending);
+            }
         }
         let checked = self.worker.with_session(self.key, self.id, |session, _| {
             let mut pending: Vec<Pending> = wants.iter().flat_map(pending).collect();
@@ -329,6 +343,16 @@ impl Client {
             }
         }
         Ok((caller, pending))
+    }
+
+    /// Counts what a client asks for against the rates of subscribing. Says how many were counted.
+    fn count(&self, by: By, caller: &Caller, wants: &[Want]) -> Result<usize, ListenError> {
+        let begins = || self.worker.with_session(self.key, self.id, |session, _| session.begins);
+        if by == By::Server || !caller.is_rated(Act::Subscribe) || begins() == Some(Begins::Again) {
+            return Ok(0);
+        }
+        self.node().admit_subscriptions(caller, wants.len())?;
+        Ok(wants.len())
     }
 
     /// Subscribes to all of them, or to none.
@@ -431,6 +455,9 @@ impl Client {
     }
 }
 
+/// Up to how many channels are compared one by one with those that a session listens to.
+const COMPARED_MAX: usize = 4;
+
 /// Whether a session can listen to so many more, and does not yet to any of them.
 fn has_room(session: &Session, pending: &[Pending]) -> Result<(), ListenError> {
     let max = session.subscriptions_max();
@@ -441,8 +468,14 @@ fn has_room(session: &Session, pending: &[Pending]) -> Result<(), ListenError> {
     if listening.clone().chain(wanted).filter(counts).count() > max {
         return Err(ListenError::TooManySubscriptions { max });
     }
-    let listening: HashSet<&Arc<ChannelId>> = listening.collect();
-    match pending.iter().find(|one| listening.contains(&one.channel)) {
+    // To compare a few with all takes less than to look all up.
+    let twice = if pending.len() <= COMPARED_MAX {
+        pending.iter().find(|one| listening.clone().any(|channel| *channel == one.channel))
+    } else {
+        let listening: HashSet<&Arc<ChannelId>> = listening.collect();
+        pending.iter().find(|one| listening.contains(&one.channel))
+    };
+    match twice {
         Some(one) => Err(ListenError::AlreadyListening(Arc::clone(&one.channel))),
         None => Ok(()),
     }

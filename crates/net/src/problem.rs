@@ -10,7 +10,7 @@ use antiphon_model::{ChannelFlags, ChannelId, Position};
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The media type of the document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -123,7 +123,8 @@ struct Document {
     /// Where a publication stands that was delivered but not stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Position>,
-    #[serde(skip)]
+    /// After how many seconds to try again, as the header `Retry-After` says it.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_seconds")]
     retry_after: Option<Duration>,
     #[serde(skip)]
     allow: Option<&'static str>,
@@ -131,6 +132,19 @@ struct Document {
 
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+fn as_seconds<S: Serializer>(after: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    after.map(seconds).serialize(serializer)
+}
+
+/// The value of the header `Retry-After`: whole seconds, and never "at once".
+pub fn retry_after(after: Duration) -> HeaderValue {
+    HeaderValue::from(seconds(after))
+}
+
+fn seconds(after: Duration) -> u64 {
+    u64::try_from(after.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX)
 }
 
 impl Problem {
@@ -198,6 +212,11 @@ impl Problem {
         self
     }
 
+    /// When to try again, if that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     /// Its HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -217,9 +236,7 @@ impl Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(after) = self.0.retry_after {
-            // Whole seconds, and never "at once".
-            let secs = after.as_millis().div_ceil(1000).max(1);
-            headers.insert(RETRY_AFTER, HeaderValue::from(u64::try_from(secs).unwrap_or(u64::MAX)));
+            headers.insert(RETRY_AFTER, retry_after(after));
         }
         if let Some(allow) = self.0.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
@@ -251,6 +268,8 @@ mod tests {
     fn headers_belong_to_the_status() {
         let limited =
             Problem::new(ProblemKind::TooManyRequests, "wait").with_retry_after(Duration::from_millis(1001));
+        let json = String::from_utf8(limited.to_json()).unwrap();
+        assert!(json.ends_with(r#""detail":"wait","retry_after":2}"#), "{json}");
         assert_eq!(limited.into_response().headers()[RETRY_AFTER], "2");
         let limited = Problem::new(ProblemKind::TooManyRequests, "wait").with_retry_after(Duration::ZERO);
         assert_eq!(limited.into_response().headers()[RETRY_AFTER], "1");

@@ -1,4 +1,4 @@
-//! An epoll set of our own as one descriptor of tokio's. The one module of this crate with unsafe code.
+//! An epoll set of our own as one descriptor of tokio's. One of the two modules of this crate with unsafe code.
 #![allow(unsafe_code)]
 
 use std::io;

@@ -10,7 +10,7 @@ pub mod query;
 mod screen;
 
 pub use body::{RequestBody, Rest};
-pub use credentials::authenticate;
+pub use credentials::{authenticate, caller};
 pub use headers::{cache_control, host, list, origin, text, transport, vary};
 pub use name::event_name;
 pub use screen::{check_any_origin, check_host, check_origin, only_one_host};

@@ -10,6 +10,7 @@ use antiphon_node::{Node, NodeParts};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Notify;
 
+use crate::addresses::Addresses;
 use crate::mailbox::Mail;
 use crate::turn::Turns;
 use crate::{Close, Endpoint, NetSettings, Worker, Workers};
@@ -21,10 +22,37 @@ const BACKLOG: i32 = 4096;
 pub struct ServerParts {
     /// The limits and times of connections.
     pub settings: NetSettings,
-    /// Where it listens. Port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
+    /// Where it listens.
+    pub listen: Vec<Listen>,
     /// How many threads.
     pub workers: usize,
+}
+
+/// Where connections are taken, and what is spoken below HTTP there.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// The address. Port 0 takes a free one.
+    pub address: SocketAddr,
+    /// TLS: see [`crate::tls::server_config`]. None: connections are not encrypted.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl Listen {
+    /// An address for connections that are not encrypted.
+    pub fn plain(address: SocketAddr) -> Listen {
+        Listen { address, tls: None }
+    }
+
+    /// An address for TLS.
+    pub fn tls(address: SocketAddr, config: Arc<rustls::ServerConfig>) -> Listen {
+        Listen { address, tls: Some(config) }
+    }
+}
+
+/// A socket that listens.
+pub(crate) struct Bound {
+    pub(crate) socket: TcpListener,
+    pub(crate) listen: Listen,
 }
 
 /// Why a server does not start.
@@ -68,24 +96,30 @@ impl Server {
         Server::start_on(Vec::new(), parts, node, endpoint)
     }
 
-    /// As [`Server::start`], also on sockets that listen already. They should have `TCP_NODELAY`: what they accept inherits it.
+    /// As [`Server::start`], also on sockets that listen already, with TLS or without. They should have `TCP_NODELAY`: what they accept
+    /// inherits it.
     ///
     /// # Errors
     /// As [`Server::start`].
     pub fn start_on<E: Endpoint>(
-        mut listeners: Vec<TcpListener>,
+        listeners: Vec<(TcpListener, Option<Arc<rustls::ServerConfig>>)>,
         parts: ServerParts,
         node: impl FnOnce(NodeInputs) -> Result<Arc<Node>, antiphon_node::StoreError>,
         endpoint: impl Fn(&Worker) -> E + Send + Sync + 'static,
     ) -> Result<Server, ServerError> {
         let ServerParts { settings, listen, workers } = parts;
-        for listener in &listeners {
-            listener.set_nonblocking(true)?;
+        let mut bound = Vec::new();
+        for (socket, tls) in listeners {
+            socket.set_nonblocking(true)?;
+            bound.push(Bound { listen: Listen { address: socket.local_addr()?, tls }, socket });
         }
-        for address in listen {
-            listeners.push(bind(address).map_err(|cause| ServerError::Listen { address, cause })?);
+        for listen in listen {
+            let address = listen.address;
+            let socket = bind(address).map_err(|cause| ServerError::Listen { address, cause })?;
+            bound.push(Bound { socket, listen });
         }
-        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+        let addresses: Vec<SocketAddr> =
+            bound.iter().map(|one| one.socket.local_addr()).collect::<io::Result<_>>()?;
         let workers = Workers::new(workers.clamp(1, usize::from(u16::MAX)));
         let timers = Arc::new(Notify::new());
         let earlier = Arc::clone(&timers);
@@ -93,22 +127,24 @@ impl Server {
             inboxes: workers.mailboxes().iter().map(|mailbox| Arc::clone(&mailbox.inbox)).collect(),
             on_earlier: Box::new(move || earlier.notify_one()),
             workers: workers.clone(),
+            addresses: Vec::clone(&addresses),
         })?;
         workers.set_node(&node);
+        let counted = Arc::new(Addresses::new(settings.addresses.clone()));
         let (settings, endpoint) = (Arc::new(settings), Arc::new(endpoint));
         let mut threads = Vec::new();
         for index in 0..workers.len() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let poll = mio::Poll::new()?;
             let registry = poll.registry().try_clone()?;
-            let (node, settings) = (Arc::clone(&node), Arc::clone(&settings));
+            let (node, settings, counted) = (Arc::clone(&node), Arc::clone(&settings), Arc::clone(&counted));
             let (workers, endpoint) = (workers.clone(), Arc::clone(&endpoint));
             // The first worker accepts for all, and watches the time.
-            let listeners = if index == 0 { std::mem::take(&mut listeners) } else { Vec::new() };
+            let bound = if index == 0 { std::mem::take(&mut bound) } else { Vec::new() };
             let timers = (index == 0).then(|| Arc::clone(&timers));
             let work = move || {
                 let _last_resort = AbortOnPanic;
-                let worker = Worker::new(WorkerId(index as u16), node, settings, workers, registry);
+                let worker = Worker::new(WorkerId(index as u16), node, settings, workers, counted, registry);
                 let _entered = worker.enter();
                 let local = tokio::task::LocalSet::new();
                 local.block_on(&runtime, async {
@@ -116,7 +152,7 @@ impl Server {
                     if let Some(timers) = timers {
                         tokio::task::spawn_local(watch_time(Arc::clone(worker.node()), timers));
                     }
-                    match Turns::new(worker.clone(), endpoint, poll, listeners) {
+                    match Turns::new(worker.clone(), endpoint, poll, bound) {
                         Ok(turns) => turns.run().await,
                         Err(error) => tracing::error!(%error, "cannot start a worker"),
                     }
@@ -185,6 +221,8 @@ pub struct NodeInputs {
     pub on_earlier: Box<dyn Fn() + Send + Sync>,
     /// The workers, for whoever speaks to them from other threads.
     pub workers: Workers,
+    /// Where the server listens: the sockets that it was given, then [`ServerParts::listen`] in its order.
+    pub addresses: Vec<SocketAddr>,
 }
 
 impl NodeInputs {

@@ -5,6 +5,7 @@ use std::task::Waker;
 use antiphon_access::{Caller, Gcra};
 use antiphon_hub::Subscription;
 use antiphon_model::{ChannelId, Monotonic, Position, SessionId};
+use antiphon_node::Begins;
 use bytes::Bytes;
 
 use crate::connection::ConnectionKey;
@@ -35,6 +36,8 @@ pub(crate) struct Session {
     pub(crate) outbox: Outbox,
     pub(crate) link: Link,
     pub(crate) protocol: &'static str,
+    /// Whether what it listens to counts against the rates of subscribing.
+    pub(crate) begins: Begins,
     pub(crate) rate: Gcra,
     pub(crate) formats: Option<FormatMap>,
     /// Whether it stands in the worker's list of those to flush.

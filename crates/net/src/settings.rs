@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::websocket::DeflateSettings;
+use crate::{AddressSettings, Proxies};
 
 /// What happens to a session that does not read what it is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,14 @@ pub struct NetSettings {
     pub deflate: DeflateSettings,
     /// How many bytes the head of an HTTP request may have.
     pub head_bytes_max: usize,
+    /// How long a connection may be idle between two HTTP/1.1 requests.
+    pub keep_alive_timeout: Duration,
+    /// How many requests may be under way on one HTTP/2 connection.
+    pub http2_streams_max: u32,
+    /// The limits of what comes from one address.
+    pub addresses: AddressSettings,
+    /// The proxies in front of the server.
+    pub proxies: Proxies,
 }
 
 impl Default for NetSettings {
@@ -57,6 +66,10 @@ impl Default for NetSettings {
             write_timeout: Duration::from_secs(30),
             deflate: DeflateSettings::default(),
             head_bytes_max: 16 << 10,
+            keep_alive_timeout: Duration::from_secs(75),
+            http2_streams_max: 100,
+            addresses: AddressSettings::default(),
+            proxies: Proxies::default(),
         }
     }
 }

@@ -3,6 +3,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use antiphon_node::Begins;
 use bytes::Bytes;
 use http_body::Frame;
 
@@ -15,6 +16,8 @@ use crate::{Client, Close};
 pub struct StreamOptions {
     /// For metrics: `sse`, `ndjson` and so on.
     pub protocol: &'static str,
+    /// Whether rates count it, and what it listens to.
+    pub begins: Begins,
     /// Bytes to send after so long a silence.
     pub heartbeat: Option<(Duration, Bytes)>,
     /// The last bytes before the server ends it.

@@ -13,6 +13,10 @@ const PARTS: usize = 10;
 /// Time between two sweeps: each connection is looked at once a second.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Sweeps that are so far apart mean that the worker stood still: a process or a machine that was stopped, or a disk that memory was
+/// swapped to. What its clients sent meanwhile is still to be read.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
 /// What a sweep finds to do.
 enum Due {
     /// The connection is over.
@@ -32,6 +36,10 @@ impl Worker {
         let mut due = Vec::new();
         {
             let mut state = self.0.state.borrow_mut();
+            if now.monotonic.since(state.swept_at) > STANDSTILL {
+                state.forgive(now.monotonic);
+            }
+            state.swept_at = now.monotonic;
             let part = state.swept;
             state.swept = (part + 1) % PARTS;
             let state = &mut *state;
@@ -86,11 +94,25 @@ impl Worker {
         }
         let waiting: Vec<ConnectionKey> = {
             let state = self.0.state.borrow();
-            let requests = state.connections.iter().filter(|(_, c)| matches!(c.phase, Phase::Request));
+            let requests =
+                state.connections.iter().filter(|(_, c)| matches!(c.phase, Phase::Proxy | Phase::Request));
             requests.map(|(key, _)| ConnectionKey(key as u32)).collect()
         };
         for key in waiting {
             self.close_connection(key);
+        }
+    }
+}
+
+impl State {
+    /// Nobody is to blame for what the worker did not hear: whoever was to be heard by a time has it anew.
+    fn forgive(&mut self, now: Monotonic) {
+        for (_, connection) in &mut self.connections {
+            match &mut connection.phase {
+                Phase::Proxy | Phase::Request => connection.heard = now,
+                Phase::Open(Some(open)) => open.pinged = open.pinged.map(|_| now),
+                Phase::Open(None) | Phase::Closing { .. } => {}
+            }
         }
     }
 }
@@ -105,7 +127,9 @@ impl Connection {
         let NetSettings { handshake_timeout, ping_interval, ping_timeout, .. } = *worker.0.settings;
         let silent = now.since(self.heard);
         match &mut self.phase {
-            Phase::Request => (silent > handshake_timeout).then_some(Due::Drop(key, "no request")),
+            Phase::Proxy | Phase::Request => {
+                (silent > handshake_timeout).then_some(Due::Drop(key, "no request"))
+            }
             Phase::Closing { until } => (now > *until).then_some(Due::Drop(key, "close not answered")),
             Phase::Open(None) => None,
             Phase::Open(Some(open)) if open.keepalive == Keepalive::Dialect => None,

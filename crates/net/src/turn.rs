@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use mio::net::TcpListener;
 use mio::{Events, Interest, Token};
 use tokio::time::{Instant, Sleep};
 
-use crate::accept::{Accepted, LISTENER_TOKENS};
+use crate::accept::{Accepted, LISTENER_TOKENS, Listener};
 use crate::connection::{Connection, ConnectionKey, Phase};
 use crate::mailbox::Mail;
 use crate::readiness::{Readiness, Taken};
+use crate::server::Bound;
 use crate::sweep::SWEEP_INTERVAL;
 use crate::worker::State;
 use crate::{Client, Endpoint, Worker};
@@ -21,6 +21,10 @@ const EVENTS_PER_TURN: usize = 1024;
 
 /// How much is read before what came of it is delivered and written: those who send most wait for the others.
 const READ_BYTES_PER_TURN: usize = 1 << 20;
+
+/// For how long is read before what came of it is delivered and written: small messages cost more than their bytes tell. One
+/// read, of at most 64 KiB, is always done to its end.
+const READ_TIME_PER_TURN: Duration = Duration::from_millis(4);
 
 /// How soon publishers that were held back are read again.
 const CONGESTED_PAUSE: Duration = Duration::from_millis(1);
@@ -35,7 +39,7 @@ pub(crate) struct Turns<E> {
     endpoint: Rc<E>,
     readiness: Readiness,
     events: Events,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     sweep: Pin<Box<Sleep>>,
     /// Somebody may wait to be accepted.
     knocked: bool,
@@ -51,13 +55,13 @@ impl<E: Endpoint> Turns<E> {
         worker: Worker,
         endpoint: Rc<E>,
         poll: mio::Poll,
-        listeners: Vec<std::net::TcpListener>,
+        bound: Vec<Bound>,
     ) -> std::io::Result<Turns<E>> {
         let mut watched = Vec::new();
-        for (at, listener) in listeners.into_iter().enumerate() {
-            let mut listener = TcpListener::from_std(listener);
-            poll.registry().register(&mut listener, Token(LISTENER_TOKENS + at), Interest::READABLE)?;
-            watched.push(listener);
+        for (at, Bound { socket, listen }) in bound.into_iter().enumerate() {
+            let mut socket = mio::net::TcpListener::from_std(socket);
+            poll.registry().register(&mut socket, Token(LISTENER_TOKENS + at), Interest::READABLE)?;
+            watched.push(Listener { socket, listen });
         }
         let readiness = Readiness::new(poll)?;
         Ok(Turns {
@@ -175,9 +179,10 @@ impl<E: Endpoint> Turns<E> {
     fn read(&mut self, cx: &mut Context<'_>) {
         self.paused = false;
         let mut bytes = 0;
+        let began = std::time::Instant::now();
         let count = self.worker.0.state.borrow().unread.len();
         for _ in 0..count {
-            if bytes >= READ_BYTES_PER_TURN {
+            if bytes >= READ_BYTES_PER_TURN || (bytes > 0 && began.elapsed() >= READ_TIME_PER_TURN) {
                 return;
             }
             if self.worker.node().hub().is_congested() {
@@ -239,13 +244,18 @@ impl State {
     /// A socket takes bytes again.
     fn mark_writable(&mut self, key: ConnectionKey) {
         let State { connections, sessions, dirty, .. } = self;
-        let Some(Connection { session: Some((key, _)), .. }) = connections.get(key.0 as usize) else {
+        let Some(Connection { session, socket, .. }) = connections.get_mut(key.0 as usize) else { return };
+        let Some((key, _)) = *session else {
+            // Its handshake, or its last words.
+            if socket.is_sending() {
+                socket.go_on_sending();
+            }
             return;
         };
         let Some(session) = sessions.get_mut(key.0 as usize) else { return };
-        if !session.dirty && !session.outbox.is_empty() {
+        if !session.dirty && (!session.outbox.is_empty() || socket.is_sending()) {
             session.dirty = true;
-            dirty.push(*key);
+            dirty.push(key);
         }
     }
 }

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use antiphon_access::Caller;
 use antiphon_hub::{Fanout, WorkerId};
-use antiphon_model::{ChannelId, Now, SessionId};
+use antiphon_model::{ChannelId, Monotonic, Now, SessionId};
 use antiphon_node::metrics::{Protocol, Reason};
-use antiphon_node::{Node, TooManySessions};
+use antiphon_node::{Begins, Node, TooManySessions};
 use bytes::Bytes;
 use slab::Slab;
 
+use crate::addresses::Addresses;
 use crate::client::ClientAddress;
 use crate::connection::{Connection, ConnectionKey};
 use crate::deliver::Batch;
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     /// Its own of those.
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) load: Arc<Load>,
+    /// Shared by all workers.
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) registry: mio::Registry,
     pub(crate) state: RefCell<State>,
     pub(crate) buffers: RefCell<Buffers>,
@@ -88,6 +91,10 @@ pub(crate) struct State {
     pub(crate) draining: Option<Close>,
     /// Where the next sweep begins.
     pub(crate) swept: usize,
+    /// When the last one was.
+    pub(crate) swept_at: Monotonic,
+    /// When it was last said that there are no descriptors.
+    pub(crate) exhausted_at: Option<Monotonic>,
 }
 
 /// What a turn reads into and writes from.
@@ -100,14 +107,19 @@ pub(crate) struct Buffers {
 const READ_BUFFER_BYTES: usize = 64 << 10;
 
 /// What [`Worker::note_drop`] is told. All are counted from the start: an alert needs the zero before the one.
-const DROP_REASONS: [&str; 8] = [
+const DROP_REASONS: [&str; 13] = [
     "close not answered",
     "close not read",
+    "connect_rate_per_address",
     "connections_max",
+    "connections_per_address_max",
+    "memory_bytes_max",
     "no request",
     "outbox full",
     "ping not answered",
+    "proxy header",
     "slow reader closed",
+    "tls handshake failed",
     "volatile",
 ];
 
@@ -117,6 +129,7 @@ impl Worker {
         node: Arc<Node>,
         settings: Arc<NetSettings>,
         workers: Workers,
+        addresses: Arc<Addresses>,
         registry: mio::Registry,
     ) -> Worker {
         let state = State {
@@ -128,6 +141,8 @@ impl Worker {
             encoder: Encoder::new(settings.deflate.threshold_bytes),
             draining: None,
             swept: 0,
+            swept_at: node.now().monotonic,
+            exhausted_at: None,
         };
         let buffers =
             Buffers { read: vec![0; READ_BUFFER_BYTES], write: Vec::new(), inflater: Inflater::new() };
@@ -144,6 +159,7 @@ impl Worker {
             workers,
             mailbox,
             load,
+            addresses,
             registry,
             state: RefCell::new(state),
             buffers: RefCell::new(buffers),
@@ -246,9 +262,9 @@ impl Worker {
         caller: Option<Arc<Caller>>,
         options: StreamOptions,
     ) -> Result<Stream, TooManySessions> {
-        let protocol = options.protocol;
+        let (protocol, begins) = (options.protocol, options.begins);
         let link = Link::Stream { waker: None, options, awaited: true };
-        Ok(Stream::new(self.open_session(caller, link, protocol)?))
+        Ok(Stream::new(self.open_session(caller, link, protocol, begins)?))
     }
 
     pub(crate) fn open_session(
@@ -256,9 +272,10 @@ impl Worker {
         caller: Option<Arc<Caller>>,
         link: Link,
         protocol: &'static str,
+        begins: Begins,
     ) -> Result<Client, TooManySessions> {
         let node = self.node();
-        self.count_in(caller.as_deref())?;
+        self.count_in(caller.as_deref(), begins)?;
         node.metrics().sessions.get_or_create(&Protocol { protocol }).inc();
         // Worker in the upper bits: unique in the process without sharing a counter.
         let id = self.0.last_session.get() + 1;
@@ -272,6 +289,7 @@ impl Worker {
             outbox: Outbox::default(),
             link,
             protocol,
+            begins,
             rate: Default::default(),
             formats: None,
             dirty: false,
@@ -294,9 +312,12 @@ impl Worker {
     }
 
     /// Counts a session where its caller's are counted.
-    pub(crate) fn count_in(&self, caller: Option<&Caller>) -> Result<(), TooManySessions> {
+    pub(crate) fn count_in(&self, caller: Option<&Caller>, begins: Begins) -> Result<(), TooManySessions> {
+        if begins == Begins::Anew {
+            self.node().overload().check()?;
+        }
         if let Some(caller) = caller {
-            return self.node().org(&caller.org).enter(caller);
+            return self.node().org(&caller.org).enter(caller, begins, self.now().monotonic);
         }
         let nobodies = &self.0.load.nobodies;
         if nobodies.fetch_add(1, Ordering::Relaxed) < self.0.settings.connections_max {

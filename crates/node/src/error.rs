@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use antiphon_access::{CredentialError, Refused};
+use antiphon_access::{CredentialError, RateLimited, Refused};
 use antiphon_hub::{PresenceError, ReplyError};
 use antiphon_model::{IdentityKind, Position};
 use antiphon_store::StoreError;
@@ -25,18 +23,13 @@ pub enum PublishError {
         max: usize,
     },
     /// Too many publications in too short a time.
-    #[error("too many publications {scope}: try again in {} ms", retry_after.as_millis().max(1))]
-    RateLimited {
-        /// `by this connection`, `by this identity` or `in this org`.
-        scope: &'static str,
-        /// When the next will be taken.
-        retry_after: Duration,
-    },
+    #[error(transparent)]
+    RateLimited(#[from] RateLimited),
     /// The org has as many channels in use as it may.
-    #[error("this org has as many channels in use as it may have")]
+    #[error("this org has as many channels in use as it may have, or there is no memory for more")]
     TooManyChannels,
     /// Too many broadcasts collect replies.
-    #[error("too many broadcasts are collecting replies in this org")]
+    #[error("too many broadcasts are collecting replies in this org, or there is no memory for more")]
     TooManyBroadcasts,
     /// It was delivered to whoever listens, but it is not in the store.
     #[error("delivered to those who listen now, but not stored: {cause}")]
@@ -67,7 +60,7 @@ pub enum ReadError {
     #[error("the store cannot be read: {0}")]
     Unavailable(#[from] StoreError),
     /// The org has as many channels in use as it may.
-    #[error("this org has as many channels in use as it may have")]
+    #[error("this org has as many channels in use as it may have, or there is no memory for more")]
     TooManyChannels,
 }
 

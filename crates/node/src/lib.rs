@@ -14,10 +14,12 @@ mod idempotency;
 pub mod metrics;
 mod node;
 mod org;
+mod overload;
 mod past;
 mod presence;
 mod publish;
 mod publish_all;
+mod revocations;
 mod settings;
 
 /// What the store says when it cannot, and from which end it reads; so that those above need not know the store.
@@ -29,8 +31,10 @@ pub use error::{CredentialsFailed, DeleteFailed, PresenceFailed, PublishError, R
 pub use history::{History, MissedInStore, Window};
 pub use metrics::Metrics;
 pub use node::{Node, NodeParts};
-pub use org::{NodeOrg, TooManySessions};
+pub use org::{Begins, NodeOrg, TooManySessions};
+pub use overload::{Edge, Overload, Overloaded};
 pub use past::{Between, Past};
 pub use publish::{Completion, Receipt};
 pub use publish_all::CompletionOfAll;
+pub use revocations::RevokeFailed;
 pub use settings::{NodeSettings, OrgParts};

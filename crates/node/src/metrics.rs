@@ -56,6 +56,8 @@ pub struct Metrics {
     held: Gauge,
     broadcasts: Gauge,
     store_queued: Gauge,
+    memory: Gauge,
+    overloaded: Gauge,
 }
 
 impl Default for Metrics {
@@ -82,6 +84,8 @@ impl Default for Metrics {
             held: Gauge::default(),
             broadcasts: Gauge::default(),
             store_queued: Gauge::default(),
+            memory: Gauge::default(),
+            overloaded: Gauge::default(),
         };
         registry.register("sessions", "Sessions open, by protocol", metrics.sessions.clone());
         registry.register("connections", "TCP connections open", metrics.connections.clone());
@@ -112,6 +116,9 @@ impl Default for Metrics {
         );
         registry.register("broadcasts_open", "Broadcasts collecting replies", metrics.broadcasts.clone());
         registry.register("store_queued", "Entries that wait for the store", metrics.store_queued.clone());
+        registry.register_with_unit("memory", "Memory in use", Unit::Bytes, metrics.memory.clone());
+        let overloaded = metrics.overloaded.clone();
+        registry.register("overloaded", "1 while new work is refused for want of memory", overloaded);
         metrics.registry = registry;
         metrics
     }
@@ -125,6 +132,8 @@ impl Metrics {
         self.held.set(stats.iter().map(|org| org.held as i64).sum());
         self.broadcasts.set(stats.iter().map(|org| org.broadcasts as i64).sum());
         self.store_queued.set(node.store().queue_len() as i64);
+        self.memory.set(i64::try_from(node.overload().used()).unwrap_or(i64::MAX));
+        self.overloaded.set(i64::from(node.overload().is_over()));
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use antiphon_access::{Access, Caller};
-use antiphon_hub::{Hub, Inbox};
+use antiphon_access::{Access, Act, Caller, RateLimited};
+use antiphon_hub::{Hub, Inbox, NewChannels};
 use antiphon_model::{Now, OrgId, Position};
 use antiphon_store::{Store, StoreError};
 
 use crate::credentials::{self, Turn};
-use crate::{Metrics, NodeOrg, NodeSettings, OrgParts, SystemClock};
+use crate::revocations;
+use crate::{Edge, Metrics, NodeOrg, NodeSettings, OrgParts, Overload, SystemClock};
 
 /// How far ahead of the last one positions are leased: after a crash they go on from there.
 const LEASE_AHEAD: Duration = Duration::from_secs(3);
@@ -40,6 +41,7 @@ pub struct Node {
     orgs: HashMap<OrgId, Arc<NodeOrg>, foldhash::fast::RandomState>,
     clock: SystemClock,
     closing: AtomicBool,
+    overload: Overload,
     pub(crate) credentials_turn: Turn,
 }
 
@@ -51,15 +53,18 @@ impl Node {
     pub fn new(parts: NodeParts, clock: SystemClock) -> Result<Arc<Node>, StoreError> {
         let NodeParts { settings, access, store, orgs: parts, inboxes, on_earlier } = parts;
         credentials::load(&access, &*store)?;
+        revocations::load(&access, &*store)?;
         let hub = Hub::new(settings.hub.clone(), inboxes, on_earlier);
         let mut orgs: HashMap<_, _, foldhash::fast::RandomState> = HashMap::default();
         for OrgParts { id, rules } in parts {
             // Not below the clock: a cursor into an org that has published nothing yet is a position like others.
             let floor = store.position_floor(&id)?.max(Position(clock.now().wall.0));
             let org = hub.add_org(id.clone(), rules, floor);
-            let rated = access.org(&id).map_or(1, |org| org.limits.rated_identities_max);
-            orgs.insert(id, Arc::new(NodeOrg::new(org, rated)));
+            let limits = access.org(&id).map(|org| Arc::clone(&org.limits)).unwrap_or_default();
+            org.limit_channels(limits.channels_max);
+            orgs.insert(id, Arc::new(NodeOrg::new(org, &limits)));
         }
+        let overload = Overload::new(settings.memory_bytes_max);
         let node = Node {
             settings,
             store,
@@ -69,6 +74,7 @@ impl Node {
             orgs,
             clock,
             closing: AtomicBool::new(false),
+            overload,
             credentials_turn: Turn::default(),
         };
         node.lease_positions();
@@ -128,6 +134,24 @@ impl Node {
         self.org(&caller.org).hub.delivered()
     }
 
+    /// Counts so many channels that a caller begins to listen to against the rates of subscribing. Permissions are not asked.
+    ///
+    /// # Errors
+    /// Too many in too short a time.
+    pub fn admit_subscriptions(&self, caller: &Caller, channels: usize) -> Result<(), RateLimited> {
+        if !caller.is_rated(Act::Subscribe) {
+            return Ok(());
+        }
+        let channels = u32::try_from(channels).unwrap_or(u32::MAX);
+        self.org(&caller.org).rates.check(Act::Subscribe, caller, channels, self.now().monotonic)
+    }
+
+    /// Takes back what [`Node::admit_subscriptions`] counted just before: it comes to nothing.
+    pub fn give_back_subscriptions(&self, caller: &Caller, channels: usize) {
+        let channels = u32::try_from(channels).unwrap_or(u32::MAX);
+        self.org(&caller.org).rates.give_back(Act::Subscribe, caller, channels, self.now().monotonic);
+    }
+
     /// Makes sure that positions go on rising after a crash. To be called every second.
     pub fn lease_positions(&self) {
         let now = self.now();
@@ -136,6 +160,26 @@ impl Node {
             let last = org.hub.last_position().timestamp().later_by(LEASE_AHEAD);
             self.store.lease_positions(org.hub.id(), Position(ahead.max(last).0));
         }
+    }
+
+    /// Whether there is memory for more.
+    pub fn overload(&self) -> &Overload {
+        &self.overload
+    }
+
+    /// Notes how many bytes of memory the process uses; says so if that crosses the ceiling. To be called by one thread, several times a second.
+    pub fn note_memory(&self, used: u64) -> Option<Edge> {
+        let edge = self.overload.note(used)?;
+        let ceiling = self.overload.ceiling().unwrap_or_default();
+        match edge {
+            Edge::Over => tracing::error!(used, ceiling, "short of memory: nothing new is taken on"),
+            Edge::Under => tracing::info!(used, ceiling, "there is memory again: new work is taken on"),
+        }
+        self.hub.set_new_channels(match edge {
+            Edge::Over => NewChannels::Refused,
+            Edge::Under => NewChannels::Taken,
+        });
+        Some(edge)
     }
 
     /// Refuses publications from here on.

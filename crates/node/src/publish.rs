@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use antiphon_access::{Caller, Permission, RetryAfter};
+use antiphon_access::{Act, Caller, Permission};
 use antiphon_hub::{BroadcastError, Collect, Delivering, Hold, Outcome, Reply, ReplyError, Rule};
 use antiphon_model::{ChannelId, Draft, Now, Payload, Position, Publication, Storing};
 use antiphon_store::{Committed, Entry, StoreError};
@@ -125,6 +125,7 @@ impl Node {
     ) -> Result<(Position, Option<Receipt>), PublishError> {
         let now = self.now();
         let (org, rule) = self.admit(caller, &mut draft, now)?;
+        self.overload().check().map_err(|_| PublishError::TooManyBroadcasts)?;
         let keep = keep(&draft, &rule);
         let hold = self.hold(keep, now);
         let template = draft.clone();
@@ -224,14 +225,7 @@ impl Node {
         if !rule.publishers.contains(caller.identity.kind) {
             return Err(PublishError::KindRefused(caller.identity.kind));
         }
-        let limited = |scope| move |RetryAfter(retry_after)| PublishError::RateLimited { scope, retry_after };
-        if let Some(rate) = limits.publish_rate_per_identity {
-            let limiter = org.identity_rates.limiter(&caller.identity, now.monotonic);
-            limiter.check(now.monotonic, rate, 1).map_err(limited("by this identity"))?;
-        }
-        if let Some(rate) = limits.publish_rate_per_org {
-            org.rate.check(now.monotonic, rate, 1).map_err(limited("in this org"))?;
-        }
+        org.rates.check(Act::Publish, caller, 1, now.monotonic)?;
         draft.publisher = Some(Arc::clone(&caller.identity));
         Ok((Arc::clone(org), rule))
     }
@@ -343,11 +337,13 @@ pub(crate) fn stored_entry(
         (Some(ttl), Some(age)) => Some(ttl.min(age)),
         (ttl, age) => ttl.or(age),
     };
+    // Where the clock has stepped back, what comes now would expire before its time once it is right again.
+    let published = now.wall.max(publication.position.timestamp());
     Entry {
         org: org.hub.id().clone(),
         publication,
         idempotency_key,
-        expires: age.map(|age| now.wall.later_by(age)),
+        expires: age.map(|age| published.later_by(age)),
         keep: Some(rule.history_size as u64),
     }
 }

@@ -21,6 +21,8 @@ pub struct NodeSettings {
     pub idempotency_keys_max: usize,
     /// For how long.
     pub idempotency_keep: Duration,
+    /// How much memory the process may use before nothing new is taken on. None: there is no ceiling.
+    pub memory_bytes_max: Option<u64>,
 }
 
 impl Default for NodeSettings {
@@ -33,6 +35,7 @@ impl Default for NodeSettings {
             recovery_without_history: Duration::from_secs(120),
             idempotency_keys_max: 100_000,
             idempotency_keep: Duration::from_secs(120),
+            memory_bytes_max: None,
         }
     }
 }

@@ -1,18 +1,18 @@
 //! The command line.
 
 mod credential;
+mod token;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use antiphon_access::Permission;
-use antiphon_model::IdentityKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::credential::{
     AddArgs, CredentialArgs, CredentialCommand, ListArgs, PlaceArgs, RevokeArgs,
 };
-use crate::config::{Age, Duration, ListenAddress};
+pub(crate) use self::token::{RevokeTokenArgs, RevokedTokensArgs, TokenArgs, TokenCommand};
+use crate::config::{Duration, ListenAddress};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,7 +103,7 @@ pub(crate) struct ServeArgs {
 /// Which server, as whom.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServerArgs {
-    /// The server
+    /// The server: http:// or ws://, or encrypted https:// or wss://
     #[arg(long, env = "ANTIPHON_URL", default_value = "http://127.0.0.1:8080")]
     pub(crate) url: String,
     /// An API key or JWT
@@ -112,6 +112,22 @@ pub(crate) struct ServerArgs {
     /// Who to be, where the credential does not say
     #[arg(long, env = "ANTIPHON_IDENTITY")]
     pub(crate) identity: Option<String>,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+}
+
+/// Whom to trust, and what to show, on encrypted connections.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct TlsArgs {
+    /// The authorities that the server's certificate may be of, in PEM [default: those of Mozilla]
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_CA_FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// A certificate to be known by, in PEM
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_CERT_FILE", requires = "key_file")]
+    pub(crate) cert_file: Option<PathBuf>,
+    /// The key of --cert-file, in PEM
+    #[arg(long, value_name = "FILE", env = "ANTIPHON_KEY_FILE", requires = "cert_file")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// Which of the channels that have the name.
@@ -267,35 +283,6 @@ pub(crate) struct HistoryArgs {
     pub(crate) server: ServerArgs,
 }
 
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  antiphon token --config antiphon.toml --org acme --identity alice --allow publish,subscribe --channels 'room.*'
-  antiphon token --inspect eyJhbGciOi...")]
-pub(crate) struct TokenArgs {
-    /// The org [default: the only one]
-    #[arg(long)]
-    pub(crate) org: Option<String>,
-    /// Who the token makes its bearer [default: the client names itself]
-    #[arg(long)]
-    pub(crate) identity: Option<String>,
-    /// What sort of client: user, device, consumer_app or server
-    #[arg(long, value_parser = word::<IdentityKind>)]
-    pub(crate) kind: Option<IdentityKind>,
-    /// Channels, or patterns with *, that it permits something on; commas between them [default: all]
-    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
-    pub(crate) channels: Vec<String>,
-    /// What it permits: publish, subscribe, history, presence, admin; commas between them [default: what the org's settings say]
-    #[arg(long, value_name = "PERMISSION", value_delimiter = ',', value_parser = word::<Permission>)]
-    pub(crate) allow: Vec<Permission>,
-    /// For how long, or forever
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
-    pub(crate) expires: Age,
-    /// Print what a token says, unverified; `-` reads it from standard input
-    #[arg(long, value_name = "TOKEN", exclusive = true)]
-    pub(crate) inspect: Option<String>,
-}
-
 /// Reads a word as the configuration does.
 fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     use serde::de::IntoDeserializer;
@@ -320,6 +307,8 @@ pub(crate) struct CompletionsArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use antiphon_access::Permission;
+    use antiphon_model::IdentityKind;
     use clap::CommandFactory;
 
     #[test]

@@ -1,11 +1,13 @@
 //! The configuration: a file, the environment and the command line put together.
 
+mod acme;
 mod catalogue;
 mod duration;
 mod environment;
 mod exp;
 mod limits;
 mod listen;
+mod proxy;
 mod pubnub;
 mod reference;
 mod rule;
@@ -13,6 +15,7 @@ mod settings;
 mod socketio;
 mod store;
 mod timeouts;
+mod tls;
 mod unknown;
 
 use std::ffi::OsString;
@@ -23,6 +26,7 @@ use serde::Deserialize;
 use toml::Table;
 use toml::de::DeTable;
 
+pub(crate) use self::acme::{AcmeChallenge, AcmeSection};
 pub(crate) use self::duration::{Age, Duration};
 pub(crate) use self::environment::InvalidVariable;
 pub(crate) use self::exp::ExpSection;
@@ -31,6 +35,7 @@ pub(crate) use self::reference::reference;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::socketio::SocketIoSection;
 pub(crate) use self::store::StoreKind;
+pub(crate) use self::tls::{CertificateFiles, ClientCertificates, Redirect, TlsSection, TlsVersion};
 
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +157,7 @@ impl Settings {
     /// A limit lets nothing through, a time is none, or nothing is listened on.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let contradiction = |text: String| Err(ConfigError::Contradiction(text));
-        if self.listen.is_empty() {
+        if self.listen.is_empty() && self.tls.listen.is_empty() {
             return contradiction("listen: give at least one address".into());
         }
         if let Some(name) = self.limits.zero() {
@@ -161,7 +166,10 @@ impl Settings {
         if let Some(name) = self.timeouts.zero() {
             return contradiction(format!("{name} has to be longer than 0s"));
         }
-        Ok(())
+        match self.tls.acme.as_ref().map(|acme| acme.check(self)) {
+            Some(Err(text)) => contradiction(format!("tls.acme: {text}")),
+            _ => Ok(()),
+        }
     }
 
     /// The settings as a file that would set them, secrets redacted.

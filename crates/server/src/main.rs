@@ -13,6 +13,7 @@ mod failure;
 mod logging;
 mod serve;
 mod token;
+mod trust;
 
 use std::io;
 use std::path::Path;

@@ -1,14 +1,19 @@
 //! Runs the server: puts the parts together, says where it is, and stops it in good order.
 
+pub(crate) mod acme;
 mod banner;
+mod client_certificates;
 mod exp;
 mod files;
+pub(crate) mod front;
 mod gate;
 mod health;
+mod memory;
 mod pages;
 pub(crate) mod plan;
 mod signals;
 mod socketio;
+pub(crate) mod tls;
 mod worker_guard;
 
 use std::io::{self, ErrorKind, Write};
@@ -24,7 +29,9 @@ use antiphon_store::{MemoryStore, SqliteStore, Store, StoreError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use self::acme::Acme;
 use self::exp::ExpNetwork;
+use self::front::Front;
 use self::health::Health;
 use self::plan::Plan;
 use self::signals::{Signals, Told};
@@ -79,10 +86,28 @@ async fn serve(settings: &Settings, plan: Plan) -> Result<(), Failure> {
     let health = Arc::new(Health::default());
     let (guards, ended) = WorkerGuards::new();
     let (open, files) = (plan.open, Arc::clone(&plan.files));
+    let certificates = plan.tls.as_ref().map(|tls| Arc::clone(&tls.certificates));
+    if let Some(tls) = &plan.tls {
+        tls.watch(settings.tls.reload_interval.0);
+    }
+    let acme = match &plan.tls {
+        Some(tls) => Acme::new(settings, &tls.certificates, &plan.front.challenges)?,
+        None => None,
+    };
     let server = start(settings, plan, &health, guards)?;
+    if let Some(acme) = acme {
+        acme.start().map_err(|error| Failure::new(format!("tls.acme: {error}")))?;
+    }
     health.watch(Arc::clone(server.node().store()));
+    memory::watch(Arc::downgrade(server.node()));
     announce(&banner::banner(server.addresses(), settings, open));
-    let result = run_until_told(signals, ended, server, settings.timeouts.drain.0).await;
+    let reload = |node: &Node| {
+        if let Some(certificates) = &certificates {
+            certificates.reload();
+        }
+        reload(node);
+    };
+    let result = run_until_told(signals, ended, server, settings.timeouts.drain.0, reload).await;
     drop(files);
     tracing::info!("stopped");
     result
@@ -106,10 +131,14 @@ fn start(
         listen: plan.listen,
         workers: workers.map_or(1, std::num::NonZeroUsize::get),
     };
-    let (node_settings, access, orgs, pubnub) = (plan.node, plan.access, plan.orgs, plan.pubnub);
-    let restoring = pubnub.clone();
+    let (mut node_settings, access, orgs, pubnub) = (plan.node, plan.access, plan.orgs, plan.pubnub);
+    node_settings.memory_bytes_max = memory::ceiling(settings.limits.memory_bytes_max);
+    let (restoring, tls_at, front) = (pubnub.clone(), settings.listen.len(), Arc::clone(&plan.front));
     // The addresses are bound by then: a port that is taken is noticed before a file is touched.
     let node = |inputs: NodeInputs| {
+        if let Some(address) = inputs.addresses.get(tls_at) {
+            front.set_tls_port(address.port());
+        }
         let store = open_store(settings)?;
         let parts = NodeParts {
             settings: node_settings,
@@ -127,7 +156,7 @@ fn start(
     };
     let (http, hosts, health) = (settings.http.clone(), plan.hosts, Arc::clone(health));
     let (socketio, exp, gate) = (plan.socketio, plan.exp, plan.gate);
-    let metrics = settings.metrics;
+    let (metrics, front_rules) = (settings.metrics, plan.front);
     let endpoint = move |worker: &Worker| {
         guards.watch_this_thread();
         let mut extra = health::routes(&health, worker.node());
@@ -154,7 +183,7 @@ fn start(
                 mounts = mounts.mount(*prefix, endpoint.clone());
             }
         }
-        mounts
+        Front::new(mounts, Arc::clone(&front_rules))
     };
     Server::start(parts, node, endpoint).map_err(|error| why_not_started(error, settings))
 }
@@ -193,6 +222,7 @@ async fn run_until_told(
     mut ended: UnboundedReceiver<()>,
     server: Server,
     drain: Duration,
+    reload: impl Fn(&Node),
 ) -> Result<(), Failure> {
     let told = loop {
         tokio::select! {

@@ -1,3 +1,7 @@
+//! Tokens: made and looked into here, revoked on a server that runs.
+
+mod revoke;
+
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -6,15 +10,20 @@ use antiphon_access::{
 };
 use antiphon_model::ChannelPattern;
 
-use crate::args::TokenArgs;
+use crate::args::{TokenArgs, TokenCommand};
 use crate::config::Sources;
 use crate::failure::Failure;
 
-/// Makes a token, or looks into one.
+/// Makes a token, looks into one, or revokes some.
 ///
 /// # Errors
-/// The configuration has no such org, or no secret to sign with; or the text is no token.
+/// The configuration has no such org, or no secret to sign with; the text is no token; or the server refuses.
 pub(crate) fn run(args: &TokenArgs, config: Option<&Path>) -> Result<(), Failure> {
+    match &args.command {
+        Some(TokenCommand::Revoke(args)) => return revoke::revoke(args),
+        Some(TokenCommand::Revoked(args)) => return revoke::list(args),
+        None => {}
+    }
     let text = match &args.inspect {
         Some(token) => look_into(token)?,
         None => make(args, config)?,
@@ -23,14 +32,20 @@ pub(crate) fn run(args: &TokenArgs, config: Option<&Path>) -> Result<(), Failure
 }
 
 fn look_into(token: &str) -> Result<String, Failure> {
+    let text = given(token)?;
+    let unverified = inspect(text.trim()).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(unverified.to_string())
+}
+
+/// A token as it stands on the command line, or on standard input.
+fn given(token: &str) -> Result<String, Failure> {
     let mut text = token.to_owned();
     if token == "-" {
         text.clear();
         let mut input = io::stdin().take(CREDENTIAL_BYTES_MAX as u64 + 1);
         input.read_to_string(&mut text).map_err(|error| Failure::new(format!("standard input: {error}")))?;
     }
-    let unverified = inspect(text.trim()).map_err(|error| Failure::new(error.to_string()))?;
-    Ok(unverified.to_string())
+    Ok(text)
 }
 
 fn make(args: &TokenArgs, config: Option<&Path>) -> Result<String, Failure> {
@@ -46,7 +61,7 @@ fn make(args: &TokenArgs, config: Option<&Path>) -> Result<String, Failure> {
         exp: args.expires.limit().map(|expires| NumericDate(now.later_by(expires))),
         ..TokenClaims::default()
     };
-    mint(org, &claims).map_err(|error| Failure::new(error.to_string()))
+    mint(org, args.kid.as_deref(), &claims).map_err(|error| Failure::new(error.to_string()))
 }
 
 fn choose<'a>(orgs: &[&'a OrgSettings], name: Option<&str>) -> Result<&'a OrgSettings, Failure> {

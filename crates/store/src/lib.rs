@@ -14,6 +14,8 @@
 
 mod actions;
 mod change;
+mod complaint;
+mod doubt;
 mod error;
 mod history;
 mod items;
@@ -33,6 +35,7 @@ mod writer;
 
 pub use actions::{Action, ActionPage, ActionQuery, ActionRange, Added, Removed};
 pub use change::Change;
+pub use doubt::Doubt;
 pub use error::StoreError;
 pub use items::{Item, ItemPage};
 pub use listing::{Direction, ListQuery, Listed, SortField, iso_text};

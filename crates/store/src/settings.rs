@@ -74,6 +74,11 @@ pub struct StoreSettings {
     /// How long one step of retention may hold up the writer, in milliseconds, 3 by default. Too little, and
     /// removing falls behind writing.
     pub retention_step_millis: u64,
+    /// How long the wall clock has to be ahead of where it should be, by more than a minute, before retention goes by it, in seconds,
+    /// 10 minutes by default; 0 is at once. What has expired by the clock is not shown meanwhile, but it is there again when the step
+    /// is taken back. A clock that is wrong when the server starts is not noticed, and a machine that slept keeps what expired
+    /// meanwhile for that much longer. SQLite only.
+    pub clock_doubt_secs: u64,
     /// How long an empty channel's place is remembered after its last publication was removed, in seconds, 30 days
     /// by default; never less than `idempotency_keep_secs`. Whoever asks for what came before that is told of a gap
     /// on every channel that is unknown.
@@ -124,6 +129,7 @@ impl Default for StoreSettings {
             channel_cache: 65_536,
             retention_interval_millis: 1000,
             retention_step_millis: 3,
+            clock_doubt_secs: 600,
             forget_channel_secs: 30 * 24 * 3600,
             records_max: 1_000_000,
             actions_per_message_max: 25_000,
@@ -148,6 +154,10 @@ impl StoreSettings {
 
     pub(crate) fn keep_actions_without_message(&self) -> Duration {
         Duration::from_secs(self.actions_without_message_secs)
+    }
+
+    pub(crate) fn clock_doubt(&self) -> Duration {
+        Duration::from_secs(self.clock_doubt_secs)
     }
 
     pub(crate) fn retention_step(&self) -> Duration {

@@ -19,6 +19,7 @@ mod memberships;
 mod objects;
 mod page;
 mod parts;
+mod place;
 mod reader;
 mod records;
 mod retention;
@@ -27,6 +28,7 @@ mod vault;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use antiphon_model::{OrgId, Position, Timestamp};
 use bytes::Bytes;
@@ -35,7 +37,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 
 pub(crate) use self::actions::{actions, add_action, remove_action};
-use self::backend::SqliteBackend;
+use self::backend::{Opened, SqliteBackend};
 pub(crate) use self::change::{Failed, Writing};
 use self::checkpoint::Checkpoints;
 pub use self::database::{DATABASE_FILE, LOCK_FILE};
@@ -43,13 +45,14 @@ pub(crate) use self::deletion::{count, delete};
 pub(crate) use self::items::{all_items, item, items, put_item, remove_item};
 pub(crate) use self::memberships::{memberships, set_memberships};
 pub(crate) use self::objects::{object, objects, remove_object, set_object};
+use self::place::Place;
 use self::reader::Readers;
 pub(crate) use self::reader::Reading;
 use crate::queue::Queue;
 use crate::records::{Record, RecordKey};
 use crate::writer::Writer;
 use crate::{
-    Change, Clock, Completion, Done, Entry, Page, Query, Question, Store, StoreError, StoreSettings,
+    Change, Clock, Completion, Done, Doubt, Entry, Page, Query, Question, Store, StoreError, StoreSettings,
     StoreStats, StoredCredential, system_clock,
 };
 
@@ -69,10 +72,10 @@ impl SqliteStore {
     /// [`StoreError::InUse`] if another server has it open, [`StoreError::NewerSchema`] if a newer version wrote it,
     /// [`StoreError::ReadOnly`] if it cannot be written to, and all that a disk can have.
     pub fn open(directory: &Path, settings: &StoreSettings) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open_with_clock(directory, settings, system_clock())
+        SqliteStore::open_doubting(directory, settings, system_clock(), settings.clock_doubt())
     }
 
-    /// Opens the store with a clock of the caller's, by which retention goes.
+    /// Opens the store with a clock of the caller's, by which retention goes without doubting it.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
@@ -80,6 +83,15 @@ impl SqliteStore {
         directory: &Path,
         settings: &StoreSettings,
         clock: Clock,
+    ) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_doubting(directory, settings, clock, Duration::ZERO)
+    }
+
+    fn open_doubting(
+        directory: &Path,
+        settings: &StoreSettings,
+        clock: Clock,
+        doubt: Duration,
     ) -> Result<SqliteStore, StoreError> {
         let lock = database::lock(directory)?;
         let path = directory.join(DATABASE_FILE);
@@ -89,8 +101,9 @@ impl SqliteStore {
         let checkpoints = Checkpoints::spawn(&mut connection, &path, settings)?;
         let readers = Readers::spawn(&path, settings, run)?;
         let counters = queue.counters.clone();
+        let opened = Opened { connection, place: Place::of(&path), run, lock };
         let backend =
-            SqliteBackend::new(connection, checkpoints, counters, settings, clock.clone(), run, lock);
+            SqliteBackend::new(opened, checkpoints, counters, settings, clock.clone(), Doubt::new(doubt));
         let writer = Writer::spawn(settings, queue, backend)?;
         Ok(SqliteStore { readers, writer, path, settings: settings.clone(), clock })
     }

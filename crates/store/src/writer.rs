@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::change::Step;
+use crate::complaint::Complaints;
 use crate::queue::{Answer, Barrier, Notes, Queue, Taken, Work};
 use crate::stats::Counters;
 use crate::store::Done;
@@ -78,6 +79,7 @@ impl Writer {
             sweepers: Vec::new(),
             retention: Progress::Done,
             retention_failed: false,
+            complaints: Complaints::new(),
         };
         let thread = thread::Builder::new()
             .name("store-writer".into())
@@ -138,6 +140,8 @@ struct Driver<B> {
     retention: Progress,
     /// A disk that refuses is left alone until the next pass: waiting for its lock would stall the groups.
     retention_failed: bool,
+    /// Of groups and changes that could not be stored.
+    complaints: Complaints,
 }
 
 impl<B: Backend> Driver<B> {
@@ -267,7 +271,9 @@ impl<B: Backend> Driver<B> {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, changes = batch.len(), "changes could not be stored");
+                if let Some(left_out) = self.complaints.due(Instant::now()) {
+                    tracing::error!(%error, changes = batch.len(), left_out, "changes could not be stored");
+                }
                 for change in batch {
                     bytes += change.memory_bytes();
                     finished += 1;
@@ -326,7 +332,9 @@ impl<B: Backend> Driver<B> {
             Err(error) => {
                 Counters::add(&counters.failed_groups, 1);
                 Counters::add(&counters.failed, entries.len());
-                tracing::error!(%error, entries = entries.len(), "a group could not be stored");
+                if let Some(left_out) = self.complaints.due(Instant::now()) {
+                    tracing::error!(%error, entries = entries.len(), left_out, "a group could not be stored");
+                }
                 self.queue.put_back(notes);
                 vec![Err(error); entries.len()]
             }

@@ -14,7 +14,11 @@ pub(crate) struct Bytes {
 
 impl Bytes {
     pub(crate) async fn connect(address: SocketAddr) -> Bytes {
-        let socket = within("a connection", TcpStream::connect(address)).await.unwrap();
+        Bytes::of(within("a connection", TcpStream::connect(address)).await.unwrap())
+    }
+
+    /// A connection that there is.
+    pub(crate) fn of(socket: TcpStream) -> Bytes {
         Bytes { socket, read: Vec::new() }
     }
 

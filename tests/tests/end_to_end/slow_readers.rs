@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::bytes::Bytes;
 
-const CONFIG: &str = "[[rule]]\npersist = false\nring_size = 4\n\n[limits]\noutbox_bytes_max = 1048576\n";
+const CONFIG: &str = "[[rule]]\npersist = false\nring_size = 4\n\n[limits]\noutbox_bytes_max = 1048576\n\n[timeouts]\nkeep_alive = \"1s\"\n";
 
 const MESSAGES: usize = 800;
 const MESSAGE_BYTES: usize = 64 << 10;

@@ -92,6 +92,9 @@ const ROOMS: &[Room] = &[
     Room { directory: "bench", may_use: &["crates/"] },
     Room { directory: "tests", may_use: &["crates/", "bench"] },
     Room { directory: "tests/clients/server", may_use: &["crates/"] },
+    Room { directory: "tests/hostile", may_use: &[] },
+    Room { directory: "tests/faults", may_use: &["tests"] },
+    Room { directory: "tests/soak", may_use: &["tests"] },
     Room { directory: "xtask", may_use: &[] },
 ];
 

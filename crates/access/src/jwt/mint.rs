@@ -13,8 +13,8 @@ use crate::{Audience, CREDENTIAL_BYTES_MAX, JwtAlgorithm, OrgSettings, TokenClai
 /// No token can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
-    /// The org has no secret to sign with.
-    #[error("org {0:?} has no jwt entry with algorithm HS256 and a secret")]
+    /// The org has no secret to sign with, or none of this `kid`.
+    #[error("org {0:?} has no jwt entry with algorithm HS256 and a secret, or none with that kid")]
     NoSecret(String),
     /// Its secret cannot be used.
     #[error(transparent)]
@@ -33,15 +33,17 @@ pub enum MintError {
     Signing(#[from] jsonwebtoken::errors::Error),
 }
 
-/// Makes a token with the org's first HS256 secret. Org, issuer and audience are filled in from the settings
+/// Makes a token with the org's HS256 secret of this `kid`, or with its first. Org, issuer and audience are filled in from the settings
 /// where the claims have none.
 ///
 /// # Errors
 /// There is no usable secret, or the server would refuse the token.
-pub fn mint(settings: &OrgSettings, claims: &TokenClaims) -> Result<String, MintError> {
-    let mut entries = settings.jwt.iter();
-    let entry = entries
-        .find(|entry| entry.algorithm == Some(JwtAlgorithm::HS256) && entry.jwks_file.is_none())
+pub fn mint(settings: &OrgSettings, kid: Option<&str>, claims: &TokenClaims) -> Result<String, MintError> {
+    let entry = settings
+        .jwt
+        .iter()
+        .filter(|entry| entry.algorithm == Some(JwtAlgorithm::HS256) && entry.jwks_file.is_none())
+        .find(|entry| kid.is_none() || entry.kid.as_deref() == kid)
         .ok_or_else(|| MintError::NoSecret(settings.name.clone()))?;
     let mut claims = claims.clone();
     claims.org.get_or_insert_with(|| settings.name.clone());

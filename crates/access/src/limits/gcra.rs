@@ -62,13 +62,42 @@ impl AtomicGcra {
         }
     }
 
+    /// As [`AtomicGcra::check`], but what costs more than the burst is not refused for ever: it is let through when nothing is used
+    /// up, and charged in full.
+    ///
+    /// # Errors
+    /// It would be over `rate`; nothing has been used up.
+    pub(crate) fn check_in_full(&self, now: Monotonic, rate: Rate, cost: u32) -> Result<(), RetryAfter> {
+        let Some(over) = cost.checked_sub(rate.burst()).filter(|over| *over > 0) else {
+            return self.check(now, rate, cost);
+        };
+        self.check(now, rate, rate.burst())?;
+        let debt = rate.nanos(over).min(DEBT_NANOS_MAX);
+        self.change(|tat| tat.saturating_add(debt));
+        Ok(())
+    }
+
+    /// Takes back what was let through just before.
+    pub(crate) fn give_back(&self, rate: Rate, cost: u32) {
+        let nanos = rate.nanos(cost).min(rate.nanos(rate.burst()).saturating_add(DEBT_NANOS_MAX));
+        self.change(|tat| tat.saturating_sub(nanos));
+    }
+
+    fn change(&self, change: impl Fn(u64) -> u64) {
+        // It changes whatever it is, so this cannot fail.
+        let _ = self.tat.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tat| Some(change(tat)));
+    }
+
     /// Whether it has forgotten the past: a fresh one would decide the same.
     pub(crate) fn is_idle(&self, now: Monotonic) -> bool {
         self.tat.load(Ordering::Relaxed) <= nanos(now)
     }
 }
 
-fn advance(tat: u64, now: u64, rate: Rate, cost: u32) -> Result<u64, RetryAfter> {
+/// How far ahead of its burst one that was charged in full can be: a thousand days, so that nothing overflows.
+const DEBT_NANOS_MAX: u64 = 1000 * 24 * 3600 * 1_000_000_000;
+
+pub(crate) fn advance(tat: u64, now: u64, rate: Rate, cost: u32) -> Result<u64, RetryAfter> {
     if cost > rate.burst() {
         return Err(RetryAfter::NEVER);
     }
@@ -77,7 +106,7 @@ fn advance(tat: u64, now: u64, rate: Rate, cost: u32) -> Result<u64, RetryAfter>
     if over > 0 { Err(RetryAfter(Duration::from_nanos(over))) } else { Ok(next) }
 }
 
-fn nanos(now: Monotonic) -> u64 {
+pub(crate) fn nanos(now: Monotonic) -> u64 {
     u64::try_from(now.0.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -13,9 +13,9 @@ use antiphon_model::Timestamp;
 
 pub use stored::{GrantChange, UnreadableGrant};
 
-use super::digest::Digest;
 use super::grant::is_name;
 use super::{Bits, GrantError, Kind, Resource};
+use crate::digest::Digest;
 use stored::Stored;
 use table::{Entry, Table};
 

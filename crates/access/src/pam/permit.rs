@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use antiphon_model::Timestamp;
 
-use super::digest::Digest;
 use super::token::ReadToken;
-use super::{Bits, Forbidden, Pam, Resource};
+use super::{Bits, Forbidden, Pam, Resource, holder};
+use crate::digest::Digest;
 use crate::{Caller, Signed};
 
 /// What came with a request to show what it may do.
@@ -31,6 +31,8 @@ pub(super) enum Holder {
     /// Nothing, where there is no access manager.
     Anybody,
     Token(Arc<ReadToken>, Arc<Pam>),
+    /// The certificate of its connection, which makes it this client.
+    Certificate(Arc<Caller>),
     /// What is granted to everybody, and to an auth key if there is one.
     AuthKey {
         auth: Option<Digest>,
@@ -75,6 +77,7 @@ impl Permit {
         match &self.0 {
             Holder::Operator | Holder::Anybody => Bits::ALL,
             Holder::Token(token, _) => token.bits_of(resource),
+            Holder::Certificate(caller) => holder::bits_of(caller, resource),
             Holder::AuthKey { auth, pam, now } => pam.auth_keys.read().bits_of(resource, *auth, *now),
         }
     }
@@ -88,6 +91,7 @@ impl Permit {
     pub fn expires(&self) -> Option<Timestamp> {
         match &self.0 {
             Holder::Token(token, _) => Some(token.expires),
+            Holder::Certificate(caller) => caller.expires,
             Holder::Operator | Holder::Anybody | Holder::AuthKey { .. } => None,
         }
     }
@@ -96,7 +100,7 @@ impl Permit {
     pub fn limit(&self, mut caller: Caller) -> Caller {
         if let Holder::Token(token, pam) = &self.0 {
             caller.expires = Some(token.expires);
-            caller.revocation = Some(pam.revocations.lock().callers_end(token.id));
+            caller.revocations.push(pam.revocations.lock().callers_end(token.id));
         }
         caller
     }
@@ -108,6 +112,7 @@ impl fmt::Debug for Permit {
             Holder::Operator => "Permit(operator)",
             Holder::Anybody => "Permit(anybody)",
             Holder::Token(..) => "Permit(token)",
+            Holder::Certificate(_) => "Permit(certificate)",
             Holder::AuthKey { auth: Some(_), .. } => "Permit(auth key)",
             Holder::AuthKey { auth: None, .. } => "Permit(no auth key)",
         })

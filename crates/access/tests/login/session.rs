@@ -1,4 +1,4 @@
-use antiphon_access::{AuthError, is_session_token};
+use antiphon_access::{AuthError, Revoke, is_session_token};
 
 use super::*;
 
@@ -162,4 +162,25 @@ fn nobody_else_signs_sessions() {
             assert_eq!(access.session(&forged, at(NOW)).err(), Some(AuthError::BadSignature), "{forged}");
         }
     }
+}
+
+#[test]
+fn a_revoked_session_ends_with_all_of_its_tokens() {
+    let access = scala();
+    let (first, other) = (test_device(&access), test_device(&access));
+    let second = access.refresh(&first.token, LIFETIME, at(NOW + 1)).unwrap();
+    let (caller, stays) = (caller(&access, &second.token), caller(&access, &other.token));
+    access.revoke(&OrgId::new("scala"), Revoke::Token(&first.token), at(NOW + 2)).unwrap();
+    assert!(caller.has_expired(at(NOW + 2)) && !stays.has_expired(at(NOW + 2)));
+    for token in [&first.token, &second.token, &first.restricted_token] {
+        assert_eq!(access.session(token, at(NOW + 2)).err(), Some(AuthError::TokenRevoked));
+        assert_eq!(access.authenticate(Some(token), None, at(NOW + 2)).err(), Some(AuthError::TokenRevoked));
+    }
+    let refreshed = access.refresh(&second.token, LIFETIME, at(NOW + 2));
+    assert_eq!(refreshed.err(), Some(LoginError::Session(AuthError::TokenRevoked)));
+    assert!(access.session(&other.token, at(NOW + 2)).is_ok());
+    let everything = Revoke::Identity { name: "test-uuid", issued_before: at(NOW + 3) };
+    access.revoke(&OrgId::new("scala"), everything, at(NOW + 3)).unwrap();
+    assert!(stays.has_expired(at(NOW + 3)));
+    assert_eq!(access.session(&other.token, at(NOW + 3)).err(), Some(AuthError::TokenRevoked));
 }

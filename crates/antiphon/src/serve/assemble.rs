@@ -5,7 +5,7 @@ use std::sync::Arc;
 use antiphon_access::{Access, Caller, HostPolicy};
 use antiphon_http::{HttpDialect, HttpParts};
 use antiphon_model::OrgId;
-use antiphon_net::{Mounts, Server, ServerParts, Worker};
+use antiphon_net::{Listen, Mounts, Server, ServerParts, Worker};
 use antiphon_node::{Node, NodeParts, OrgParts, StoreError, SystemClock};
 use antiphon_store::{MemoryStore, SqliteStore, Store};
 
@@ -31,6 +31,9 @@ impl Io {
         let id = OrgId::new(&org.name);
         let access = Access::load(vec![org]).map_err(|error| invalid(&error))?;
         let orgs = vec![OrgParts { id: id.clone(), rules: plan.rules(self.settings()) }];
+        let tls = &plan.tls;
+        let listen = listen.into_iter().map(|address| Listen { address, tls: tls.clone() }).collect();
+        let listeners = listeners.into_iter().map(|listener| (listener, tls.clone())).collect();
         let parts = ServerParts { settings: plan.net.clone(), listen, workers: workers(plan) };
         let server = Arc::new(Caller::server(id, Arc::new(plan.limits())));
         let core = self.core().clone();

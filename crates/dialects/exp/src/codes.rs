@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use antiphon_access::LoginError;
+use antiphon_access::{AuthError, LoginError};
 use antiphon_net::problem::{Problem, ProblemKind};
 
 use crate::wire::broadcast::InvalidBody;
@@ -39,6 +39,10 @@ impl From<NoCredential> for Problem {
 
 /// Why there is no token.
 pub(crate) fn login_failed(error: &LoginError) -> Problem {
+    if let LoginError::TooManyFailures(error) | LoginError::Session(AuthError::TooManyFailures(error)) = error
+    {
+        return (*error).into();
+    }
     if error.is_unavailable() {
         return Problem::new(ProblemKind::Overloaded, error.to_string()).with_retry_after(SOON);
     }
@@ -53,15 +57,18 @@ pub(crate) fn not_found() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use antiphon_access::AuthError;
+    use antiphon_access::{FailureScope, TooManyFailures};
 
     #[test]
     fn only_credentials_are_401() {
+        let too_many = TooManyFailures { scope: FailureScope::Name, retry_after: SOON };
         for (problem, status) in [
             (login_failed(&LoginError::BadCredentials), 401),
             (login_failed(&LoginError::Expired), 401),
             (login_failed(&LoginError::Session(AuthError::Expired)), 401),
             (login_failed(&LoginError::Busy), 503),
+            (login_failed(&LoginError::TooManyFailures(too_many)), 429),
+            (login_failed(&LoginError::Session(AuthError::TooManyFailures(too_many))), 429),
             (login_failed(&LoginError::Session(AuthError::NoRandomness)), 503),
             (NoCredential.into(), 400),
             (ForeignOrg.into(), 403),

@@ -82,7 +82,7 @@ impl Asking<'_> {
     /// Finds out who asks, and whether from a page that his org allows.
     fn identify(&self) -> Result<Arc<Caller>, Problem> {
         let access = self.worker.node().access();
-        let caller = authenticate(access, &self.head.headers, &self.query(), self.worker.now().wall)?;
+        let caller = authenticate(access, &self.head.headers, &self.query(), &self.peer, self.worker.now())?;
         check_origin(&self.shared.origins, access, &caller, &self.head, &self.peer)?;
         Ok(caller)
     }

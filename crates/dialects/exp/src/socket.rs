@@ -122,7 +122,10 @@ impl Sockets {
         // Asked once more: the credential may have ended since the socket was admitted.
         let worker = link.worker();
         match worker.node().access().session(token, worker.now().wall) {
-            Ok(session) => Box::new(Talk::begin(Arc::clone(&self.shared), link, session)),
+            Ok(session) => {
+                let session = session.coming_from(link.handshake().peer.network);
+                Box::new(Talk::begin(Arc::clone(&self.shared), link, session))
+            }
             Err(_) => end(link),
         }
     }

@@ -8,6 +8,7 @@ use antiphon_node::{PresenceFailed, PublishError};
 use crate::wire::batch::InvalidBatch;
 use crate::wire::credential::InvalidNewCredential;
 use crate::wire::media::InvalidBody;
+use crate::wire::revocation::InvalidRevocation;
 
 impl From<InvalidBody> for Problem {
     fn from(error: InvalidBody) -> Problem {
@@ -21,6 +22,12 @@ impl From<InvalidBody> for Problem {
 
 impl From<InvalidBatch> for Problem {
     fn from(error: InvalidBatch) -> Problem {
+        Problem::new(ProblemKind::InvalidBody, error.to_string())
+    }
+}
+
+impl From<InvalidRevocation> for Problem {
+    fn from(error: InvalidRevocation) -> Problem {
         Problem::new(ProblemKind::InvalidBody, error.to_string())
     }
 }
@@ -45,9 +52,9 @@ pub(crate) fn close_after_publish(error: PublishError) -> Option<Close> {
     let code = match &error {
         PublishError::Refused(_) | PublishError::KindRefused(_) => 1008,
         PublishError::TooLarge { .. } => 1009,
-        PublishError::RateLimited { .. }
-        | PublishError::TooManyChannels
-        | PublishError::TooManyBroadcasts => 1013,
+        PublishError::RateLimited(_) | PublishError::TooManyChannels | PublishError::TooManyBroadcasts => {
+            1013
+        }
         PublishError::Closing => 1012,
         PublishError::NotStored { .. } | PublishError::UnderWay => return None,
     };
@@ -61,7 +68,7 @@ pub(crate) fn close_after_listen(error: &ListenError) -> Close {
         | ListenError::KindRefused(_)
         | ListenError::TooManySubscriptions { .. }
         | ListenError::AlreadyListening(_) => 1008,
-        ListenError::TooManyChannels | ListenError::Unavailable(_) => 1013,
+        ListenError::RateLimited(_) | ListenError::TooManyChannels | ListenError::Unavailable(_) => 1013,
         ListenError::Closed => 1001,
     };
     close(code, error.to_string())
@@ -89,7 +96,7 @@ mod tests {
     use crate::wire::query::InvalidParameter;
     use std::time::Duration;
 
-    use antiphon_access::{Permission, Refused, Why};
+    use antiphon_access::{Act, Permission, RateLimited, Refused, Scope, Why};
     use antiphon_model::{ChannelFlags, ChannelId, Position};
     use antiphon_store::StoreError;
 
@@ -100,7 +107,8 @@ mod tests {
 
     #[test]
     fn publishing_by_table() {
-        let limited = PublishError::RateLimited { scope: "in this org", retry_after: Duration::from_secs(1) };
+        let (act, scope, retry_after) = (Act::Publish, Scope::Org, Duration::from_secs(1));
+        let limited = PublishError::RateLimited(RateLimited { act, scope, retry_after });
         let not_stored = |cause| PublishError::NotStored { position: Position(7), cause };
         for (error, status, code) in [
             (PublishError::Refused(refused()), 403, Some(1008)),

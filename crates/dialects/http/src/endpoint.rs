@@ -21,7 +21,7 @@ use hyper::body::Incoming;
 use crate::assets::{Asset, Assets};
 use crate::body::AnswerBody;
 use crate::headers::{cache_control, list, none_match_has, text, vary};
-use crate::routes::{Answer, Request, batch, broadcast, credentials, listen, presence, publish};
+use crate::routes::{Answer, Request, batch, broadcast, credentials, listen, presence, publish, revocations};
 use crate::settings::InvalidHttpSettings;
 use crate::wire::listen::Channels;
 use crate::wire::path::{self, Resource};
@@ -95,7 +95,7 @@ impl HttpDialect {
         worker: &Worker,
     ) -> Result<Arc<Caller>, Problem> {
         let access = worker.node().access();
-        let caller = authenticate(access, &request.headers, query, worker.now().wall)?;
+        let caller = authenticate(access, &request.headers, query, peer, worker.now())?;
         check_origin(&self.origins, access, &caller, request, peer)?;
         Ok(caller)
     }
@@ -135,6 +135,8 @@ impl HttpDialect {
             (Resource::Credentials, "POST") => credentials::add(request, body).await,
             (Resource::Credentials, _) => credentials::list(request).await,
             (Resource::Credential(kind, name), _) => credentials::revoke(request, kind, name).await,
+            (Resource::Revocations, "POST") => revocations::revoke(request, body).await,
+            (Resource::Revocations, _) => revocations::list(&request),
             (Resource::OpenApi | Resource::Other, _) => Err(not_found()),
         }
     }
@@ -264,7 +266,9 @@ const ENCODINGS: &[ContentEncoding] =
 /// The methods of a resource, as the `Allow` header is written. None: not of the protocol.
 pub(crate) fn allowed(resource: &Resource<'_>) -> Option<&'static str> {
     match resource {
-        Resource::Channel(_) | Resource::Credentials => Some("GET, HEAD, POST, OPTIONS"),
+        Resource::Channel(_) | Resource::Credentials | Resource::Revocations => {
+            Some("GET, HEAD, POST, OPTIONS")
+        }
         Resource::Presence(_) => Some("GET, HEAD, PUT, DELETE, OPTIONS"),
         Resource::Events | Resource::OpenApi => Some("GET, HEAD, OPTIONS"),
         Resource::Publications | Resource::Broadcasts(_) | Resource::Replies(..) => Some("POST, OPTIONS"),

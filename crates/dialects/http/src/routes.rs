@@ -9,6 +9,7 @@ pub(crate) mod page;
 pub(crate) mod poll;
 pub(crate) mod presence;
 pub(crate) mod publish;
+pub(crate) mod revocations;
 pub(crate) mod stream;
 
 use std::rc::Rc;

@@ -10,6 +10,7 @@ pub(crate) mod message;
 pub(crate) mod ndjson;
 pub(crate) mod path;
 pub(crate) mod publish;
+pub(crate) mod revocation;
 pub(crate) mod sse;
 
 pub(crate) use antiphon_net::request::{duration, query};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use antiphon_access::{Access, HostPolicy, OrgSettings, Secret};
 use antiphon_hub::{Rule, Rules};
 use antiphon_model::OrgId;
-use antiphon_net::{Mounts, NetSettings, NodeInputs, Server, ServerParts, Worker};
+use antiphon_net::{Listen, Mounts, NetSettings, NodeInputs, Server, ServerParts, Worker};
 use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
 use antiphon_pubnub::{PubNub, PubNubSettings};
 use antiphon_store::{MemoryStore, StoreSettings};
@@ -63,8 +63,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         PubNub::PREFIXES.iter().fold(mounts, |mounts, prefix| mounts.mount(*prefix, endpoint.clone()))
     };
     let net = NetSettings { head_bytes_max: 128 << 10, ..NetSettings::default() };
-    let server =
-        Server::start(ServerParts { settings: net, listen: vec![listen], workers: 1 }, node, endpoint)?;
+    let server = Server::start(
+        ServerParts { settings: net, listen: vec![Listen::plain(listen)], workers: 1 },
+        node,
+        endpoint,
+    )?;
     println!("listening on http://{}", server.addresses()[0]);
     loop {
         std::thread::park();

@@ -9,17 +9,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use antiphon_model::Position;
+use antiphon_net::problem::retry_after;
 use antiphon_net::request::{RequestBody, Rest};
 use antiphon_net::{Endpoint, Peer, Upgrade, Worker};
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 pub(crate) use self::local::Local;
 use crate::answer::{Answer, AnswerBody};
-use crate::gate;
+use crate::gate::{self, Shown};
 use crate::pubnub::Shared;
 use crate::request::{Request, Unread};
 use crate::router::{Captures, Match, matches};
@@ -40,7 +41,13 @@ impl PubNubEndpoint {
         PubNubEndpoint { shared, local: Rc::default() }
     }
 
-    async fn answer(&self, head: Parts, incoming: Incoming, worker: Worker) -> (Answer, Family, Rest) {
+    async fn answer(
+        &self,
+        head: Parts,
+        incoming: Incoming,
+        peer: Peer,
+        worker: Worker,
+    ) -> (Answer, Family, Rest) {
         let body = RequestBody::new(&head, incoming, self.shared.settings.body_timeout);
         let found = match self.find(&head) {
             Ok(found) => found,
@@ -50,7 +57,7 @@ impl PubNubEndpoint {
             }
         };
         let Found { route, path } = found;
-        let (answer, rest) = self.hand_on(route, path, head, body, worker).await;
+        let (answer, rest) = self.hand_on(Found { route, path }, head, body, peer, worker).await;
         (answer, route.family, rest)
     }
 
@@ -79,10 +86,10 @@ impl PubNubEndpoint {
 
     async fn hand_on(
         &self,
-        route: &'static Route,
-        path: Captures,
+        Found { route, path }: Found,
         head: Parts,
         mut body: RequestBody,
+        peer: Peer,
         worker: Worker,
     ) -> (Answer, Rest) {
         let query = Query::parse(head.uri.query().unwrap_or_default());
@@ -92,7 +99,7 @@ impl PubNubEndpoint {
                 return (handler(&worker), rest);
             }
             Handler::Unread(handler) => {
-                let keyset = match gate::keyset(worker.node().access(), path.of("sub")) {
+                let keyset = match gate::keyset(&worker, path.of("sub"), &peer) {
                     Ok(keyset) => keyset,
                     Err(refusal) => return (Err(refusal), body.discard().await),
                 };
@@ -101,7 +108,7 @@ impl PubNubEndpoint {
             }
             Handler::Read(handler) => handler,
         };
-        let request = self.admit(path, query, head, &mut body, worker).await;
+        let request = self.admit(path, query, head, &mut body, &peer, worker).await;
         let rest = body.discard().await;
         match request {
             Ok(request) => (handler(request).await, rest),
@@ -115,13 +122,14 @@ impl PubNubEndpoint {
         query: Query,
         head: Parts,
         body: &mut RequestBody,
+        peer: &Peer,
         worker: Worker,
     ) -> Result<Request, Refusal> {
-        let access = worker.node().access();
-        let keyset = gate::keyset(access, path.of("sub"))?;
+        let keyset = gate::keyset(&worker, path.of("sub"), peer)?;
         let bytes_max = self.shared.settings.body_bytes_max;
         let bytes = body.read(bytes_max).await?;
-        let admitted = gate::admit(access, &keyset, &head, &query, &bytes, worker.now().wall)?;
+        let shown = Shown { keyset: &keyset, head: &head, query: &query, body: &bytes, peer };
+        let admitted = gate::admit(worker.node().access(), &shown, worker.now())?;
         let body = match head.headers.get(CONTENT_ENCODING) {
             Some(coding) if coding.as_bytes() != b"identity" && !bytes.is_empty() => {
                 inflate(&bytes, bytes_max)?
@@ -173,7 +181,7 @@ impl Endpoint for PubNubEndpoint {
     async fn call(
         self: Rc<Self>,
         request: http::Request<Incoming>,
-        _: Peer,
+        peer: Peer,
         worker: Worker,
     ) -> Response<AnswerBody> {
         let (head, incoming) = request.into_parts();
@@ -182,7 +190,7 @@ impl Endpoint for PubNubEndpoint {
             return cors::options(&head, &PubNubEndpoint::allowed(head.uri.path()));
         }
         let allow = head.uri.path().to_owned();
-        let (answer, family, rest) = self.answer(head, incoming, worker.clone()).await;
+        let (answer, family, rest) = self.answer(head, incoming, peer, worker.clone()).await;
         let mut response =
             answer.unwrap_or_else(|refusal| refused(&refusal, family, Position(worker.now().wall.0)));
         if response.status() == StatusCode::METHOD_NOT_ALLOWED
@@ -210,6 +218,9 @@ fn refused(refusal: &Refusal, family: Family, now: Position) -> Response<AnswerB
     *response.status_mut() = refusal.status();
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
+    if let Some(after) = refusal.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, retry_after(after));
+    }
     response
 }
 

@@ -36,7 +36,7 @@ pub fn objects(data: &[u8]) {
     _ = ActionsAsked::parse(&query);
     for listed in [Listed::Objects, Listed::ChannelsOfUser, Listed::UsersOfChannel] {
         if let Ok(list) = list::parse(&query, listed) {
-            assert!((1..=list::OBJECTS_MAX).contains(&list.limit));
+            assert!(list.limit <= list::OBJECTS_MAX);
         }
     }
     _ = etag::IfMatch::parse(&text);

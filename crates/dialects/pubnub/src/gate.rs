@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use antiphon_access::pam::{Bits, Forbidden, Permit, Presented, Resource, TokenError};
-use antiphon_access::{Access, AuthError, BadSignature, Caller, Keyset, SignedRequest};
-use antiphon_model::Timestamp;
+use antiphon_access::{
+    Access, AuthError, BadSignature, Caller, FailedCredential, Keyset, Signed, SignedRequest,
+};
+use antiphon_model::{Now, Timestamp};
+use antiphon_net::{Peer, Worker};
 use http::StatusCode;
 use http::request::Parts;
 use serde_json::{Map, Value};
@@ -16,9 +19,11 @@ use crate::wire::query::Query;
 /// A request's keyset.
 ///
 /// # Errors
-/// There is none of that key.
-pub(crate) fn keyset(access: &Access, subscribe_key: &str) -> Result<Arc<Keyset>, Refusal> {
-    access.keyset(subscribe_key).ok_or_else(Refusal::invalid_subscribe_key)
+/// There is none of that key, or too much that came from the peer's address was no credential.
+pub(crate) fn keyset(worker: &Worker, subscribe_key: &str, peer: &Peer) -> Result<Arc<Keyset>, Refusal> {
+    let access = worker.node().access();
+    let find = || access.keyset(subscribe_key).ok_or_else(Refusal::invalid_subscribe_key);
+    access.attempt(peer.network, worker.now().monotonic, find)
 }
 
 /// Who asks, and what he may.
@@ -28,18 +33,28 @@ pub(crate) struct Admitted {
     pub(crate) uuid: Option<Box<str>>,
 }
 
-/// Checks the signature of a request, and what it shows to say what it may. `body` is as it came.
+/// What is looked at to see who asks: `body` is as it came.
+pub(crate) struct Shown<'a> {
+    pub(crate) keyset: &'a Keyset,
+    pub(crate) head: &'a Parts,
+    pub(crate) query: &'a Query,
+    pub(crate) body: &'a [u8],
+    pub(crate) peer: &'a Peer,
+}
+
+/// Checks the signature of a request, and what it shows to say what it may.
 ///
 /// # Errors
-/// A signature or token is wrong, or the uuid cannot be one.
-pub(crate) fn admit(
-    access: &Access,
-    keyset: &Keyset,
-    head: &Parts,
-    query: &Query,
-    body: &[u8],
-    now: Timestamp,
-) -> Result<Admitted, Refusal> {
+/// A signature or token is wrong, the uuid cannot be one, or too much that came from the peer's address was no credential.
+pub(crate) fn admit(access: &Access, shown: &Shown<'_>, now: Now) -> Result<Admitted, Refusal> {
+    let network = shown.peer.network;
+    let admitted = access.attempt(network, now.monotonic, || look_at(access, shown, now.wall))?;
+    let caller = Arc::new(Arc::unwrap_or_clone(admitted.caller).coming_from(network));
+    Ok(Admitted { caller, ..admitted })
+}
+
+fn look_at(access: &Access, shown: &Shown<'_>, now: Timestamp) -> Result<Admitted, Refusal> {
+    let Shown { keyset, head, query, body, peer } = *shown;
     let request = SignedRequest {
         method: head.method.as_str(),
         raw_path: head.uri.path(),
@@ -48,7 +63,14 @@ pub(crate) fn admit(
     };
     let signed = keyset.verify(&request, now)?;
     let uuid = query.filled("uuid");
-    let presented = Presented { auth: query.filled("auth"), uuid, signed };
+    let auth = query.filled("auth");
+    if let (Signed::No, None, Some(certificate)) = (signed, auth, &peer.certificate) {
+        let caller = Arc::new(access.authenticate_certificate(&certificate.chain, now)?);
+        if let Some(permit) = access.permit_certificate(keyset, &caller, uuid)? {
+            return Ok(Admitted { permit, caller, uuid: uuid.map(Box::from) });
+        }
+    }
+    let presented = Presented { auth, uuid, signed };
     let permit = access.permit(keyset, &presented, now)?;
     let caller = Arc::new(permit.limit(keyset.caller(uuid)?));
     Ok(Admitted { permit, caller, uuid: uuid.map(Box::from) })
@@ -94,15 +116,31 @@ impl From<Forbidden> for Refusal {
     }
 }
 
+impl FailedCredential for Refusal {
+    fn is_failure(&self) -> bool {
+        self.is_for_a_guess()
+    }
+}
+
 impl From<BadSignature> for Refusal {
     fn from(error: BadSignature) -> Refusal {
-        Refusal::forbidden(error.to_string())
+        let refusal = Refusal::forbidden(error.to_string());
+        match error {
+            BadSignature::Malformed | BadSignature::Mismatch => refusal.for_a_guess(),
+            // Of a clock.
+            BadSignature::Timestamp | BadSignature::Stale => refusal,
+        }
     }
 }
 
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Refusal {
-        Refusal::forbidden(error.to_string())
+        let refusal = Refusal::forbidden(error.to_string());
+        match error {
+            TokenError::Malformed | TokenError::TooLong | TokenError::BadSignature => refusal.for_a_guess(),
+            // Signed with the secret key, so it was valid once.
+            TokenError::Expired | TokenError::Revoked | TokenError::OtherUuid => refusal,
+        }
     }
 }
 

@@ -203,7 +203,7 @@ impl Attempt {
             Some(current) if Arc::ptr_eq(&current, caller) || self.connection.has_caller() => Ok(()),
             _ => client
                 .replace_caller(Arc::clone(caller))
-                .map_err(|error| NotConnected::Refused(ConnectRefused::new(error.to_string()))),
+                .map_err(|error| NotConnected::Refused(ConnectRefused::of(&error.into()))),
         }
     }
 

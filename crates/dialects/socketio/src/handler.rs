@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use antiphon_model::RawJson;
+use antiphon_net::problem::Problem;
 use bytes::Bytes;
 
 use crate::acks::Ack;
@@ -169,6 +170,13 @@ impl ConnectRefused {
     /// A refusal with a message.
     pub fn new(message: impl Into<String>) -> ConnectRefused {
         ConnectRefused { message: message.into(), data: None }
+    }
+
+    /// A refusal that says what HTTP answers: the problem's document as `data`, its detail as `message`.
+    pub fn of(problem: &Problem) -> ConnectRefused {
+        let document: serde_json::Value = serde_json::from_slice(&problem.to_json()).unwrap_or_default();
+        let message = document["detail"].as_str().unwrap_or_default().to_owned();
+        ConnectRefused::new(message).with_data(&document)
     }
 
     /// Adds what the client finds in its error's `data`. What is no JSON is left out.

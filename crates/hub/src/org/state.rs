@@ -23,7 +23,6 @@ pub(super) struct State {
     pub(super) forgotten: Position,
     pub(super) channels: HashMap<Arc<ChannelId>, Channel, foldhash::fast::RandomState>,
     pub(super) names: HashMap<ChannelUid, Arc<ChannelId>, foldhash::fast::RandomState>,
-    pub(super) last_uid: u64,
     /// Idle channels, and when to look at them.
     pub(super) fading: VecDeque<(Monotonic, ChannelUid)>,
     pub(super) lingering: BTreeSet<(Monotonic, ChannelUid, Arc<Identity>)>,
@@ -35,15 +34,14 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn room_for(&self, id: &ChannelId, org: &Org) -> Result<(), TooManyChannels> {
-        let full = self.channels.len() >= org.shared.settings.channels_max;
+        let full = self.channels.len() >= org.channels_max() || org.shared.refuses_new_channels();
         if full && !self.channels.contains_key(id) { Err(TooManyChannels) } else { Ok(()) }
     }
 
     pub(super) fn open(&mut self, id: &Arc<ChannelId>, org: &Org) -> &mut Channel {
-        let State { channels, names, last_uid, delivered, forgotten, wildcards, .. } = self;
+        let State { channels, names, delivered, forgotten, wildcards, .. } = self;
         channels.entry(Arc::clone(id)).or_insert_with(|| {
-            *last_uid += 1;
-            let uid = ChannelUid(*last_uid);
+            let uid = org.shared.next_uid();
             names.insert(uid, Arc::clone(id));
             wildcards.insert(id, uid);
             let rule = org.rule(id);

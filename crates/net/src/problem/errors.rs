@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use antiphon_access::{
-    AuthError, CredentialError, HostRefused, InvalidCredential, OriginRefused, Permission, Refused,
+    AuthError, CredentialError, HostRefused, InvalidCredential, OriginRefused, Permission, RateLimited,
+    Refused, RevokeError, TooManyFailures,
 };
 use antiphon_hub::{PresenceError, ReplyError};
 use antiphon_model::IdentityKind;
 use antiphon_node::{
-    CredentialsFailed, PresenceFailed, PublishError, ReadError, ReplyFailed, StoreError, TooManySessions,
+    CredentialsFailed, Overloaded, PresenceFailed, PublishError, ReadError, ReplyFailed, RevokeFailed,
+    StoreError, TooManySessions,
 };
 
 use super::{Problem, ProblemKind};
@@ -31,6 +33,7 @@ impl From<AuthError> for Problem {
             AuthError::InvalidIdentity => {
                 Problem::new(ProblemKind::InvalidParameter, detail).with_parameter("identity")
             }
+            AuthError::TooManyFailures(error) => error.into(),
             AuthError::NoRandomness => Problem::new(ProblemKind::Overloaded, detail).with_retry_after(SOON),
             // It has shown who it is. With 401 it would be back with the next token at once.
             AuthError::Pairing => Problem::new(ProblemKind::NotPermitted, detail),
@@ -51,11 +54,35 @@ impl From<HostRefused> for Problem {
     }
 }
 
+impl From<RateLimited> for Problem {
+    fn from(limited: RateLimited) -> Problem {
+        Problem::new(ProblemKind::TooManyRequests, limited.to_string()).with_retry_after(limited.retry_after)
+    }
+}
+
+impl From<TooManyFailures> for Problem {
+    fn from(error: TooManyFailures) -> Problem {
+        Problem::new(ProblemKind::TooManyRequests, error.to_string()).with_retry_after(error.retry_after)
+    }
+}
+
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Problem {
+        if refused.is_name() {
+            let detail = refused.why.to_string();
+            let problem = Problem::new(ProblemKind::InvalidParameter, detail).with_parameter("channel");
+            return problem.with_channel(&refused.channel);
+        }
         Problem::new(ProblemKind::NotPermitted, refused.to_string())
             .with_channel(&refused.channel)
             .with_permission(refused.permission)
+    }
+}
+
+impl From<Overloaded> for Problem {
+    fn from(overloaded: Overloaded) -> Problem {
+        let retry_after = overloaded.retry_after();
+        Problem::new(ProblemKind::Overloaded, overloaded.to_string()).with_retry_after(retry_after)
     }
 }
 
@@ -64,6 +91,8 @@ impl From<TooManySessions> for Problem {
         let kind = match error {
             TooManySessions::Org => ProblemKind::Overloaded,
             TooManySessions::Identity => ProblemKind::TooManyRequests,
+            TooManySessions::Rate(limited) => return limited.into(),
+            TooManySessions::Overloaded(overloaded) => return overloaded.into(),
         };
         Problem::new(kind, error.to_string()).with_retry_after(SOON)
     }
@@ -76,9 +105,7 @@ impl From<PublishError> for Problem {
             PublishError::Refused(refused) => refused.into(),
             PublishError::KindRefused(kind) => kind_refused(kind, detail),
             PublishError::TooLarge { .. } => Problem::new(ProblemKind::TooLarge, detail),
-            PublishError::RateLimited { retry_after, .. } => {
-                Problem::new(ProblemKind::TooManyRequests, detail).with_retry_after(retry_after)
-            }
+            PublishError::RateLimited(limited) => limited.into(),
             PublishError::TooManyChannels | PublishError::TooManyBroadcasts => {
                 Problem::new(ProblemKind::Overloaded, detail).with_retry_after(SOON)
             }
@@ -106,6 +133,7 @@ impl From<ListenError> for Problem {
             ListenError::TooManySubscriptions { .. } => {
                 Problem::new(ProblemKind::InvalidParameter, detail).with_parameter("channel")
             }
+            ListenError::RateLimited(limited) => limited.into(),
             ListenError::TooManyChannels => {
                 Problem::new(ProblemKind::Overloaded, detail).with_retry_after(SOON)
             }
@@ -161,6 +189,20 @@ impl From<CredentialsFailed> for Problem {
             CredentialsFailed::Credential(_) => Problem::new(ProblemKind::Conflict, detail),
             CredentialsFailed::NotKept(error) => store_failed(&error, detail),
             CredentialsFailed::Closing => Problem::new(ProblemKind::Closing, detail).with_retry_after(SOON),
+        }
+    }
+}
+
+impl From<RevokeFailed> for Problem {
+    fn from(error: RevokeFailed) -> Problem {
+        let detail = error.to_string();
+        match error {
+            RevokeFailed::NotAdmin => {
+                Problem::new(ProblemKind::NotPermitted, detail).with_permission(Permission::Admin)
+            }
+            RevokeFailed::Revoke(RevokeError::TooMany) => Problem::new(ProblemKind::Conflict, detail),
+            RevokeFailed::Revoke(_) => Problem::new(ProblemKind::InvalidBody, detail),
+            RevokeFailed::NotKept(error) => store_failed(&error, detail),
         }
     }
 }

@@ -15,7 +15,11 @@ use crate::script::{self, Script, say};
 use crate::{Running, Setup};
 
 /// `/x/at/<worker>` belongs there, `/x/round` to the next worker, wherever it is.
-fn decide(parts: &Parts, worker: &Worker, session: Box<dyn antiphon_net::WebSocketSession>) -> Upgrade {
+pub(crate) fn decide(
+    parts: &Parts,
+    worker: &Worker,
+    session: Box<dyn antiphon_net::WebSocketSession>,
+) -> Upgrade {
     let path = parts.uri.path();
     let home = match path.strip_prefix("/x/at/") {
         Some(home) => WorkerId(home.parse().unwrap()),
@@ -148,7 +152,7 @@ fn adopt(
         head.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
     }
     std::io::Write::write_all(&mut socket, format!("{head}\r\n").as_bytes()).unwrap();
-    let peer = Peer { address, local: listener.local_addr().unwrap(), tls: false };
+    let peer = Peer::plain(address, listener.local_addr().unwrap());
     let adopted = Adopted { socket, peer, request, upgrade, rest: rest.to_vec().into() };
     running.server().workers().adopt(WorkerId(worker), adopted);
     let head = client.head();

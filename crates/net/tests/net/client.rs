@@ -1,12 +1,17 @@
 //! A client as simple as can be: one blocking socket, and our own decoder for what comes.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_net::websocket::client::{Request, masked_frame};
 use antiphon_net::websocket::{Decoder, DecoderSettings, Event, FrameStart, Inflater, Input, Opcode, Role};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use crate::{OVER_TLS, tls};
 
 /// Something that came on a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +26,44 @@ pub(crate) enum Heard {
 }
 
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
+    /// Whether the server has ended an encrypted connection without a word.
+    pub(crate) torn: bool,
     /// How many bytes of messages have come.
     pub(crate) received: usize,
     decoder: Decoder,
     inflater: Inflater,
     heard: VecDeque<Heard>,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(stream) => stream.read(into),
+            Stream::Tls(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(stream) => stream.write(bytes),
+            Stream::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Stream::Plain(stream) => stream.flush(),
+            Stream::Tls(stream) => stream.flush(),
+        }
+    }
 }
 
 pub(crate) fn request(target: &str) -> String {
@@ -44,8 +81,37 @@ pub(crate) fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Socket {
+    /// With TLS, if this is the suite for it.
     pub(crate) fn connect(address: SocketAddr) -> Socket {
-        Socket::over(TcpStream::connect(address).unwrap())
+        match OVER_TLS {
+            true => Socket::encrypted(address, tls::client()),
+            false => Socket::over(TcpStream::connect(address).unwrap()),
+        }
+    }
+
+    /// The handshake begins with what is written or read first.
+    pub(crate) fn encrypted(address: SocketAddr, config: ClientConfig) -> Socket {
+        Socket::encrypted_over(TcpStream::connect(address).unwrap(), config)
+    }
+
+    /// As [`Socket::connect`], on a connection that has begun with these bytes.
+    pub(crate) fn connect_after(address: SocketAddr, pieces: &[&[u8]]) -> Socket {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        pieces.iter().for_each(|piece| stream.write_all(piece).unwrap());
+        match OVER_TLS {
+            true => Socket::encrypted_over(stream, tls::client()),
+            false => Socket::over(stream),
+        }
+    }
+
+    fn encrypted_over(stream: TcpStream, config: ClientConfig) -> Socket {
+        let name = ServerName::try_from("localhost").unwrap();
+        let session = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut socket = Socket::over(stream);
+        let Stream::Plain(stream) = socket.stream else { unreachable!() };
+        socket.stream = Stream::Tls(Box::new(StreamOwned::new(session, stream)));
+        socket
     }
 
     pub(crate) fn over(stream: TcpStream) -> Socket {
@@ -55,7 +121,8 @@ impl Socket {
         let message_bytes_max = 1 << 30;
         let settings = DecoderSettings { role: Role::Client, deflate: false, message_bytes_max };
         Socket {
-            stream,
+            stream: Stream::Plain(stream),
+            torn: false,
             received: 0,
             decoder: Decoder::new(settings),
             inflater: Inflater::new(),
@@ -98,8 +165,23 @@ impl Socket {
         self.write(&frame(Opcode::Close, &code.to_be_bytes()));
     }
 
-    pub(crate) fn shutdown(&self, how: Shutdown) {
-        self.stream.shutdown(how).unwrap();
+    pub(crate) fn shutdown(&mut self, how: Shutdown) {
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.shutdown(how).unwrap(),
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush().unwrap();
+                stream.sock.shutdown(how).unwrap();
+            }
+        }
+    }
+
+    /// What was agreed on in the handshake.
+    pub(crate) fn session(&self) -> &ClientConnection {
+        match &self.stream {
+            Stream::Tls(stream) => &stream.conn,
+            Stream::Plain(_) => panic!("it is not encrypted"),
+        }
     }
 
     /// The head of an HTTP answer, byte by byte so that nothing behind it is taken.
@@ -123,11 +205,49 @@ impl Socket {
         String::from_utf8(line).unwrap()
     }
 
+    /// So many bytes.
+    pub(crate) fn exactly(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        self.stream.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Writes past the encryption.
+    pub(crate) fn write_raw(&mut self, bytes: &[u8]) {
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes).unwrap(),
+            Stream::Tls(stream) => stream.sock.write_all(bytes).unwrap(),
+        }
+    }
+
+    /// Waits for the end of the connection, in whatever way.
+    pub(crate) fn ends(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        while let Ok(1..) = self.stream.read(&mut buffer) {}
+        true
+    }
+
     /// Everything up to the end of the connection.
     pub(crate) fn rest(&mut self) -> String {
         let mut rest = Vec::new();
-        self.stream.read_to_end(&mut rest).unwrap();
+        let mut buffer = [0; 4096];
+        while let read @ 1.. = self.read(&mut buffer) {
+            rest.extend_from_slice(&buffer[..read]);
+        }
         String::from_utf8(rest).unwrap()
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> usize {
+        match self.stream.read(buffer) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+            // How rustls says that nobody said goodbye.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.torn = true;
+                0
+            }
+            Err(error) => panic!("nothing came: {error}"),
+        }
     }
 
     /// The next that comes.
@@ -137,11 +257,9 @@ impl Socket {
             if let Some(heard) = self.heard.pop_front() {
                 return heard;
             }
-            let read = match self.stream.read(&mut buffer) {
-                Ok(0) => return Heard::End,
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Heard::End,
-                Err(error) => panic!("nothing came: {error}"),
+            let read = match self.read(&mut buffer) {
+                0 => return Heard::End,
+                read => read,
             };
             self.received += read;
             let mut input = Input::new(&mut buffer[..read]);

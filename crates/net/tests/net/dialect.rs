@@ -12,7 +12,7 @@ use antiphon_net::{
     Accept, Client, Close, Endpoint, Format, MessageKind, Messages, Outgoing, Peer, StreamBody,
     StreamOptions, Upgrade, Want, WebSocketSession, Worker,
 };
-use antiphon_node::{PublishError, Receipt};
+use antiphon_node::{Begins, PublishError, Receipt};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Uri};
@@ -90,7 +90,7 @@ impl Endpoint for Dialect {
     async fn call(
         self: Rc<Self>,
         request: Request<hyper::body::Incoming>,
-        _: Peer,
+        peer: Peer,
         worker: Worker,
     ) -> Response<Self::Body> {
         let plain = |text: &str| Response::new(Either::Left(Full::from(text.to_owned())));
@@ -104,6 +104,10 @@ impl Endpoint for Dialect {
                 self.gate.open.acquire().await.unwrap().forget();
                 plain("through")
             }
+            "/peer" => {
+                let shown = peer.certificate.as_ref().map(|shown| shown.chain[0].as_ref());
+                plain(&format!("{} {shown:?}", peer.tls))
+            }
             "/length" => plain(&body.collect().await.unwrap().to_bytes().len().to_string()),
             _ => plain("hello"),
         }
@@ -113,8 +117,10 @@ impl Endpoint for Dialect {
 async fn lines(worker: &Worker, wants: Vec<Want>) -> Response<Either<Full<Bytes>, StreamBody>> {
     let caller = Arc::new(worker.node().access().authenticate(None, None, worker.now().wall).unwrap());
     let farewell = |close: &Close| format!("bye {}\n", close.code).into();
-    let stream =
-        worker.open_stream(Some(caller), StreamOptions { protocol: "lines", heartbeat: None, farewell });
+    let stream = worker.open_stream(
+        Some(caller),
+        StreamOptions { protocol: "lines", begins: Begins::Anew, heartbeat: None, farewell },
+    );
     let Ok(stream) = stream else {
         let mut response = Response::new(Either::Left(Full::default()));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

@@ -1,4 +1,4 @@
-//! Workers and real sockets, with a small dialect of their own.
+//! Workers and real sockets, with a small dialect of their own. All of it is run twice: plain, and over TLS.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,10 +15,12 @@ mod http;
 mod limits;
 mod messages;
 mod order;
+mod proxied;
 mod recovery;
 mod script;
 mod slow;
 mod take_over;
+mod tls;
 mod volatile;
 mod wildcards;
 
@@ -29,7 +31,7 @@ use std::time::{Duration, Instant};
 use antiphon_access::{Access, Caller, LimitSettings, OrgSettings};
 use antiphon_hub::{HubSettings, Rule, Rules};
 use antiphon_model::{Draft, OrgId, Payload};
-use antiphon_net::{ClientAddress, Close, Mounts, NetSettings, NodeInputs, Server, ServerParts};
+use antiphon_net::{ClientAddress, Close, Listen, Mounts, NetSettings, NodeInputs, Server, ServerParts};
 use antiphon_node::metrics::{Protocol, Reason};
 use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
 use antiphon_store::{MemoryStore, Store, StoreSettings};
@@ -38,9 +40,14 @@ use crate::client::Socket;
 use crate::dialect::{Dialect, Gate, channel};
 use crate::script::{Script, Scripted};
 
+/// Whether sockets are encrypted where a test does not say: `tests/net_over_tls` is a link to this directory.
+const OVER_TLS: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"net_over_tls");
+
 /// What a test's server is made of.
 struct Setup {
     workers: usize,
+    /// With TLS.
+    tls: Option<Arc<rustls::ServerConfig>>,
     net: NetSettings,
     hub: HubSettings,
     limits: LimitSettings,
@@ -54,6 +61,7 @@ impl Default for Setup {
     fn default() -> Setup {
         let mut setup = Setup {
             workers: 3,
+            tls: OVER_TLS.then(tls::server),
             net: NetSettings::default(),
             hub: HubSettings::default(),
             limits: LimitSettings::default(),
@@ -76,7 +84,7 @@ struct Running {
 
 impl Setup {
     fn start(self) -> Running {
-        let Setup { workers, net, hub, limits, rule, store, script } = self;
+        let Setup { workers, tls, net, hub, limits, rule, store, script } = self;
         let org = OrgSettings { name: "demo".into(), open: true, limits, ..OrgSettings::default() };
         let access = Access::load(vec![org]).unwrap();
         let node = |inputs: NodeInputs| {
@@ -92,7 +100,11 @@ impl Setup {
         };
         let gate = Gate::default();
         let gates = gate.clone();
-        let parts = ServerParts { settings: net, listen: vec!["127.0.0.1:0".parse().unwrap()], workers };
+        let parts = ServerParts {
+            settings: net,
+            listen: vec![Listen { tls, ..Listen::plain("127.0.0.1:0".parse().unwrap()) }],
+            workers,
+        };
         let scripted = script.clone();
         let endpoint = move |_: &antiphon_net::Worker| {
             Mounts::new(Dialect::new(gates.clone())).mount("/x/", Scripted::new(scripted.clone()))

@@ -13,6 +13,7 @@ use antiphon_model::{Compress, Draft, Payload, Position};
 use antiphon_net::{
     Accept, Client, Close, Format, MessageKind, Messages, Outgoing, Stream, StreamOptions, Upgrade, Worker,
 };
+use antiphon_node::Begins;
 use antiphon_store::{SqliteStore, StoreSettings};
 use bytes::Bytes;
 use http::Response;
@@ -41,7 +42,8 @@ async fn call(parts: Parts, worker: Worker) -> Response<Bytes> {
     let text = match words[..] {
         ["open", channels] => {
             let farewell = |close: &Close| format!("bye {}\n", close.code).into();
-            let options = StreamOptions { protocol: "lines", heartbeat: None, farewell };
+            let options =
+                StreamOptions { protocol: "lines", begins: Begins::Anew, heartbeat: None, farewell };
             let stream = worker.open_stream(Some(script::caller(&worker)), options).unwrap();
             for name in channels.split(',').filter(|name| !name.is_empty()) {
                 stream.attach(&channel(name), Since::Now, &LINES).unwrap();

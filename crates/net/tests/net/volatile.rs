@@ -5,6 +5,7 @@ use std::task::Context;
 use antiphon_hub::Since;
 use antiphon_model::{Compress, Draft, Kind, Payload};
 use antiphon_net::{Client, Close, Outgoing, Stream, StreamOptions};
+use antiphon_node::Begins;
 use bytes::Bytes;
 
 use crate::client::Socket;
@@ -94,7 +95,7 @@ fn a_blocked_socket_gets_publications_but_no_signals() {
 fn a_stream_that_nobody_awaits_is_not_sent_what_may_be_dropped() {
     let script = Script::new(|_, client| {
         let farewell = |_: &Close| Bytes::new();
-        let options = StreamOptions { protocol: "lines", heartbeat: None, farewell };
+        let options = StreamOptions { protocol: "lines", begins: Begins::Anew, heartbeat: None, farewell };
         let worker = client.worker();
         let mut stream = worker.open_stream(Some(script::caller(worker)), options).unwrap();
         stream.attach(&channel("a"), Since::Now, &LINES).unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use antiphon_access::{CredentialKind, Permission};
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ServerArgs, word};
+use super::{ServerArgs, TlsArgs, word};
 
 const EXAMPLES: &str = "\
 A running server is asked by its admin API: --url says which, and --token is an API key with admin.
@@ -43,6 +43,8 @@ pub(crate) struct PlaceArgs {
     /// An API key or JWT of the org, with admin
     #[arg(long, env = "ANTIPHON_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// The data directory of a server that does not run; --url and --token are not looked at
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -153,6 +155,7 @@ impl From<Kind> for CredentialKind {
 impl PlaceArgs {
     /// The server that runs.
     pub(crate) fn server(&self) -> ServerArgs {
-        ServerArgs { url: self.url.clone(), token: self.token.clone(), identity: None }
+        let (url, token, tls) = (self.url.clone(), self.token.clone(), self.tls.clone());
+        ServerArgs { url, token, identity: None, tls }
     }
 }

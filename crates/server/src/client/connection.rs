@@ -8,10 +8,12 @@ use http::{Request, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
 use crate::args::{FlagArgs, ServerArgs};
 use crate::failure::Failure;
+use crate::trust;
 
 /// How long a server may take to answer, besides what it is asked to wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,6 +28,7 @@ const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 /// A server, and who we are to it.
 pub(crate) struct Connection {
     agent: Agent,
+    tls: TlsConfig,
     url: String,
     authorization: Option<String>,
     identity: Option<String>,
@@ -92,7 +95,7 @@ impl Connection {
     /// # Errors
     /// The URL is none.
     pub(crate) fn new(args: &ServerArgs) -> Result<Connection, Failure> {
-        let url = args.url.trim_end_matches('/').to_owned();
+        let url = of_http(args.url.trim_end_matches('/'));
         let is_url = url.parse::<http::Uri>().is_ok_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https"))
                 && uri.authority().is_some()
@@ -104,8 +107,10 @@ impl Connection {
                 args.url
             )));
         }
+        let tls = trust::config(&args.tls).map_err(Failure::new)?;
         Ok(Connection {
-            agent: agent(ANSWER_TIMEOUT),
+            agent: agent(ANSWER_TIMEOUT, &tls),
+            tls,
             url,
             authorization: args.token.as_ref().map(|token| format!("Bearer {token}")),
             identity: args.identity.clone(),
@@ -114,7 +119,7 @@ impl Connection {
 
     /// With a server that is asked to wait.
     pub(super) fn waiting(self, wait: Duration) -> Connection {
-        Connection { agent: agent(ANSWER_TIMEOUT + wait), ..self }
+        Connection { agent: agent(ANSWER_TIMEOUT + wait, &self.tls), ..self }
     }
 
     pub(crate) fn request(&self, method: &str, path: &str, query: &Query) -> Builder {
@@ -173,8 +178,19 @@ impl Connection {
     }
 }
 
-fn agent(timeout: Duration) -> Agent {
+/// Where the requests go of a server that is named as WebSockets name it.
+fn of_http(url: &str) -> String {
+    for (scheme, of_http) in [("ws://", "http://"), ("wss://", "https://")] {
+        if let Some(rest) = url.strip_prefix(scheme) {
+            return format!("{of_http}{rest}");
+        }
+    }
+    url.to_owned()
+}
+
+fn agent(timeout: Duration, tls: &TlsConfig) -> Agent {
     Agent::config_builder()
+        .tls_config(tls.clone())
         .http_status_as_error(false)
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .timeout_recv_response(Some(timeout))
@@ -208,12 +224,14 @@ fn refused(response: Response<Body>) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::TlsArgs;
 
     fn connection(url: &str) -> Result<Connection, Failure> {
         Connection::new(&ServerArgs {
             url: url.into(),
             token: Some("k".into()),
             identity: Some("a b".into()),
+            tls: TlsArgs::default(),
         })
     }
 
@@ -234,8 +252,16 @@ mod tests {
     }
 
     #[test]
+    fn a_server_may_be_named_as_websockets_name_it() {
+        for (url, expected) in [("ws://a:1", "http://a:1/"), ("wss://a/b/", "https://a/b/")] {
+            let request = connection(url).unwrap().request("GET", "/", &Query::default()).body(()).unwrap();
+            assert!(request.uri().to_string().starts_with(expected), "{url}");
+        }
+    }
+
+    #[test]
     fn what_is_no_url_is_refused() {
-        for url in ["", "127.0.0.1:8080", "ftp://a", "http://", "http://a?b", "ws://a"] {
+        for url in ["", "127.0.0.1:8080", "ftp://a", "http://", "http://a?b", "wss://"] {
             assert!(connection(url).is_err(), "{url}");
         }
     }

@@ -8,7 +8,8 @@ use super::catalogue::{self, ENVIRONMENT_PREFIX, Key, Sort};
 use super::unknown::nearest_variable;
 
 /// Variables of this prefix that are options of the command line, or belong to what starts the binary.
-const NOT_SETTINGS: [&str; 7] = ["CONFIG", "LOG", "LOG_FORMAT", "URL", "TOKEN", "IDENTITY", "BIN"];
+const NOT_SETTINGS: [&str; 10] =
+    ["CONFIG", "LOG", "LOG_FORMAT", "URL", "TOKEN", "IDENTITY", "CA_FILE", "CERT_FILE", "KEY_FILE", "BIN"];
 
 /// Kubernetes gives every container variables like these for a service that is called `antiphon`.
 const SERVICE_LINKS: [&str; 3] = ["SERVICE_HOST", "SERVICE_PORT", "PORT"];

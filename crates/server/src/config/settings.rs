@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::exp::ExpSection;
 use super::limits::LimitSettings;
 use super::listen::ListenAddress;
+use super::proxy::ProxySettings;
 use super::pubnub::PubNubSection;
 use super::rule::RuleSettings;
 use super::socketio::SocketIoSection;
 use super::store::StoreSection;
 use super::timeouts::TimeoutSettings;
+use super::tls::TlsSection;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -21,7 +23,8 @@ use super::timeouts::TimeoutSettings;
 pub(crate) struct Settings {
     /// The addresses to listen on, each as `IP:port`; port 0 takes a free one. Default: `127.0.0.1:8080`, which only this
     /// machine reaches. On any other address the server does not start before there is an `[[org]]`, or
-    /// `allow_demo`. It speaks plain HTTP: put a proxy that speaks TLS before it where strangers are on the way.
+    /// `allow_demo`. Plain HTTP is spoken there: where strangers are on the way, take `tls.listen`, or put a proxy that speaks TLS before it.
+    /// May be empty where `tls.listen` is not.
     pub(crate) listen: Vec<ListenAddress>,
     /// The directory for the database; it is made if it is not there. Default: `antiphon-data` below the directory
     /// that the server is started in. One server at a time can use it. It has to be on a local disk: the locks that
@@ -37,10 +40,14 @@ pub(crate) struct Settings {
     /// Whether `/metrics` answers. Default: true. It answers whoever reaches the server, without credentials: how many connections,
     /// channels and messages there are, and nothing of what is in them.
     pub(crate) metrics: bool,
+    /// Connections that are encrypted.
+    pub(crate) tls: TlsSection,
     /// How far things can grow, over all orgs; what one org's clients can grow is in `[org.limits]`.
     pub(crate) limits: LimitSettings,
     /// How long things may take.
     pub(crate) timeouts: TimeoutSettings,
+    /// Proxies and load balancers in front of the server.
+    pub(crate) proxy: ProxySettings,
     /// WebSocket connections.
     pub(crate) websocket: WebSocketSettings,
     /// The native protocol over HTTP.
@@ -109,8 +116,10 @@ impl Default for Settings {
             workers: None,
             allow_demo: false,
             metrics: true,
+            tls: TlsSection::default(),
             limits: LimitSettings::default(),
             timeouts: TimeoutSettings::default(),
+            proxy: ProxySettings::default(),
             websocket: WebSocketSettings::default(),
             http: HttpSettings::default(),
             socketio: SocketIoSection::default(),

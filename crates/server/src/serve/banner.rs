@@ -6,11 +6,13 @@ use crate::config::{Settings, StoreKind};
 /// What the server says when it is ready: first where it listens, then what to try.
 pub(super) fn banner(addresses: &[SocketAddr], settings: &Settings, open: bool) -> String {
     let mut text = String::new();
-    for address in addresses {
-        let _ = writeln!(text, "listening on http://{address}");
+    // The plain ones come first.
+    let scheme = |at: usize| if at < settings.listen.len() { "http" } else { "https" };
+    for (at, address) in addresses.iter().enumerate() {
+        let _ = writeln!(text, "listening on {}://{address}", scheme(at));
     }
     if let Some(address) = addresses.first() {
-        let _ = examples(&mut text, reachable(*address), open);
+        let _ = examples(&mut text, &format!("{}://{}", scheme(0), reachable(*address)), open);
     }
     let _ = match settings.store.kind {
         StoreKind::Sqlite => writeln!(text, "  data     {}", settings.data_dir.display()),
@@ -19,8 +21,7 @@ pub(super) fn banner(addresses: &[SocketAddr], settings: &Settings, open: bool) 
     text
 }
 
-fn examples(text: &mut String, address: SocketAddr, open: bool) -> std::fmt::Result {
-    let url = format!("http://{address}");
+fn examples(text: &mut String, url: &str, open: bool) -> std::fmt::Result {
     let credential = if open { "" } else { "-H \"Authorization: Bearer $ANTIPHON_TOKEN\" " };
     writeln!(text)?;
     if open {
@@ -50,7 +51,9 @@ mod tests {
     #[test]
     fn the_address_comes_first_and_the_examples_can_be_run() {
         let addresses = ["0.0.0.0:8080".parse().unwrap(), "[::1]:81".parse().unwrap()];
-        let banner_of = |open| banner(&addresses, &Settings::default(), open);
+        let mut settings = Settings::default();
+        settings.listen = vec![settings.listen[0]; 2];
+        let banner_of = |open| banner(&addresses, &settings, open);
         let text = banner_of(true);
         assert!(
             text.starts_with("listening on http://0.0.0.0:8080\nlistening on http://[::1]:81\n\n"),

@@ -7,16 +7,19 @@ use antiphon_access::{Access, HostPolicy, OrgSettings};
 use antiphon_http::{HttpDialect, HttpParts};
 use antiphon_hub::{HubSettings, Rule, Rules};
 use antiphon_model::OrgId;
-use antiphon_net::NetSettings;
+use antiphon_net::{Listen, NetSettings};
 use antiphon_node::{NodeSettings, OrgParts};
 use antiphon_pubnub::PubNub;
 
-use crate::config::Settings;
+use crate::config::{ClientCertificates, Settings};
 use crate::failure::Failure;
+use crate::serve::acme;
 use crate::serve::exp::{self, ExpNetwork};
 use crate::serve::files::Files;
+use crate::serve::front::FrontRules;
 use crate::serve::gate::Gate;
 use crate::serve::socketio::SocketIo;
+use crate::serve::tls::Tls;
 
 const DEMO: &str = "demo";
 
@@ -33,7 +36,10 @@ pub(crate) struct Plan {
     pub(crate) files: Arc<Files>,
     pub(crate) node: NodeSettings,
     pub(crate) net: NetSettings,
-    pub(crate) listen: Vec<SocketAddr>,
+    /// The plain addresses, then those for TLS.
+    pub(crate) listen: Vec<Listen>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) front: Arc<FrontRules>,
     /// What works, and is likely not what was meant.
     pub(crate) warnings: Vec<String>,
     /// Whether clients need no credentials for some org.
@@ -47,7 +53,8 @@ impl Plan {
     /// The server cannot be run with them.
     pub(crate) fn new(settings: &Settings) -> Result<Plan, Failure> {
         settings.check()?;
-        let listen: Vec<_> = settings.listen.iter().map(|address| address.0).collect();
+        let addresses = settings.listen.iter().chain(&settings.tls.listen);
+        let listen: Vec<_> = addresses.map(|address| address.0).collect();
         let local = listen.iter().all(|address| address.ip().is_loopback());
         let demo = settings.allow_demo || (settings.orgs.is_empty() && local);
         if settings.orgs.is_empty() && !demo {
@@ -77,15 +84,23 @@ impl Plan {
         if let Err(error) = HttpDialect::new(settings.http.clone(), unserved) {
             return Err(Failure::new(format!("http: {error}")));
         }
-        let warnings = warnings(settings, &access);
+        let mut warnings = warnings(settings, &access);
         let open = access.iter().any(|org| org.open);
         let guarded_by_address = open && local && !settings.allow_demo;
         let hosts = if guarded_by_address { HostPolicy::local(&listen) } else { HostPolicy::Any };
         let gate = Gate::new(&settings.http, &hosts)?;
         let files = Arc::new(Files::of(settings)?);
         let pubnub = pubnub(settings, &files, &hosts)?;
+        let access = Access::load(access).map_err(|error| Failure::new(error.to_string()))?;
+        let access = access.with_attempts(settings.limits.attempts());
+        let tls = Tls::new(&settings.tls, &gate, &access, &mut warnings)?;
+        if let Some(acme) = &settings.tls.acme {
+            acme::check(acme)?;
+        }
+        let plain = settings.listen.iter().map(|address| Listen::plain(address.0));
+        let encrypted = tls.iter().flat_map(|tls| tls.listen(&settings.tls));
         Ok(Plan {
-            access: Access::load(access).map_err(|error| Failure::new(error.to_string()))?,
+            access,
             orgs,
             socketio: SocketIo::new(
                 &settings.socketio,
@@ -100,7 +115,9 @@ impl Plan {
             hosts,
             node: node(settings),
             net: net(settings),
-            listen,
+            listen: plain.chain(encrypted).collect(),
+            front: Arc::new(FrontRules::new(&settings.tls)),
+            tls,
             warnings,
             open,
         })
@@ -133,7 +150,8 @@ fn warnings(settings: &Settings, orgs: &[OrgSettings]) -> Vec<String> {
                 org.name, settings.limits.outbox_bytes_max
             ));
         }
-        if !org.open && org.keys.is_empty() && org.jwt.is_empty() && !has_credentials(org) {
+        let has_keyset = org.subscribe_key.is_some();
+        if !org.open && !has_keyset && org.keys.is_empty() && org.jwt.is_empty() && !has_credentials(org) {
             warnings.push(format!(
                 "org {}: nobody can connect to it yet: it has no key, no jwt, and no device, consumer_app or user; \
                  `antiphon credential add` adds one while no server uses the data directory",
@@ -141,7 +159,25 @@ fn warnings(settings: &Settings, orgs: &[OrgSettings]) -> Vec<String> {
             ));
         }
     }
+    warnings.extend(certificates_warning(settings, orgs));
     warnings
+}
+
+/// Certificates that nobody asks for, or that are nobody's.
+fn certificates_warning(settings: &Settings, orgs: &[OrgSettings]) -> Option<String> {
+    let asked = settings.tls.client_certificates;
+    let mut known = orgs.iter().filter(|org| !org.certificate_authorities.is_empty());
+    match known.next() {
+        Some(org) if asked == ClientCertificates::None || settings.tls.listen.is_empty() => Some(format!(
+            "org {}: it has a certificate_authority, but clients are not asked for certificates: set tls.listen and \
+             tls.client_certificates",
+            org.name
+        )),
+        None if asked != ClientCertificates::None => Some(
+            "tls.client_certificates: no org has a certificate_authority, so that whoever shows a certificate is refused".into(),
+        ),
+        _ => None,
+    }
 }
 
 fn pubnub(settings: &Settings, files: &Files, hosts: &HostPolicy) -> Result<Option<PubNub>, Failure> {
@@ -151,7 +187,8 @@ fn pubnub(settings: &Settings, files: &Files, hosts: &HostPolicy) -> Result<Opti
 }
 
 fn has_credentials(org: &OrgSettings) -> bool {
-    !(org.devices.is_empty() && org.consumer_apps.is_empty() && org.users.is_empty())
+    let none = org.devices.is_empty() && org.consumer_apps.is_empty() && org.users.is_empty();
+    !none || !org.certificate_authorities.is_empty()
 }
 
 fn node(settings: &Settings) -> NodeSettings {
@@ -176,6 +213,8 @@ fn node(settings: &Settings) -> NodeSettings {
         recovery_max: limits.recovery_max,
         idempotency_keys_max: limits.idempotency_keys_max,
         idempotency_keep: timeouts.idempotency_keep.0,
+        // Read off the machine when the server starts, unless it is set.
+        memory_bytes_max: None,
     }
 }
 
@@ -192,6 +231,11 @@ fn net(settings: &Settings) -> NetSettings {
         ping_timeout: timeouts.ping_timeout.0,
         close_timeout: timeouts.close.0,
         head_bytes_max: limits.head_bytes_max,
+        keep_alive_timeout: timeouts.keep_alive.0,
+        write_timeout: timeouts.write.0,
+        http2_streams_max: limits.http2_streams_max,
+        addresses: limits.addresses(),
+        proxies: (&settings.proxy).into(),
         ..NetSettings::default()
     };
     net.deflate.enabled = settings.websocket.compression;
@@ -268,11 +312,45 @@ mod tests {
     }
 
     #[test]
+    fn tls_needs_a_certificate_and_goes_without_plain_addresses() {
+        for (text, expected) in [
+            ("[tls]\nlisten = [\"127.0.0.1:0\"]", "tls.listen needs tls.certificate_file and tls.key_file"),
+            ("[tls]\ncertificate_file = \"a\"", "tls.certificate_file needs tls.key_file beside it"),
+            ("[tls]\nlisten = [\"127.0.0.1:0\"]\ncertificate_file = \"a\"\nkey_file = \"b\"", "tls: a: "),
+            ("[tls]\nlisten = [\"0.0.0.0:0\"]", "0.0.0.0:0 is reached from outside"),
+            ("listen = []", "listen: give at least one address"),
+        ] {
+            let refused = plan(text).err().unwrap();
+            assert!(refused.starts_with(expected), "{text}: {refused}");
+        }
+        let acme = "terms_of_service_agreed = true\ndomains = [\"a.example\"]\nca_file = \"/nowhere.pem\"";
+        let refused = plan(&format!("[tls]\nlisten = [\"127.0.0.1:0\"]\n[tls.acme]\n{acme}")).err().unwrap();
+        assert!(refused.starts_with("tls.acme: ca_file: /nowhere.pem: "), "{refused}");
+        let directory = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let [certificate, key] = ["certificate", "key"].map(|name| directory.path().join(name));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let text = format!(
+            "listen = []\n[tls]\nlisten = [\"127.0.0.1:0\"]\ncertificate_file = {certificate:?}\nkey_file = {key:?}"
+        );
+        let plan = plan(&text).unwrap();
+        assert!(matches!(&plan.listen[..], [Listen { tls: Some(_), .. }]) && plan.tls.is_some());
+    }
+
+    #[test]
     fn what_is_likely_not_meant_is_warned_of() {
         assert!(plan("").unwrap().warnings.is_empty());
         let warned = |text: &str| plan(text).unwrap().warnings.len();
         assert_eq!(warned("[demo.limits]\npayload_bytes_max = 9000000"), 2);
         assert_eq!(warned("[[org]]\nname = \"a\""), 1);
+        assert_eq!(warned("[tls]\nclient_certificates = \"optional\""), 1);
+        let directory = tempfile::tempdir().unwrap();
+        let ca_file = directory.path().join("ca.pem");
+        let authority = rcgen::generate_simple_self_signed(["ca.example".to_owned()]).unwrap();
+        std::fs::write(&ca_file, authority.cert.pem()).unwrap();
+        let org = format!("[[org]]\nname = \"a\"\n[[org.certificate_authority]]\nca_file = {ca_file:?}");
+        assert_eq!(warned(&org), 1, "nobody is asked for a certificate, but could have one");
     }
 
     #[test]

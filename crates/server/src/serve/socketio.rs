@@ -9,6 +9,7 @@ use antiphon_access::{Access, Caller, Transport};
 use antiphon_engineio::Engine;
 use antiphon_exp::Exp;
 use antiphon_http::HttpSettings;
+use antiphon_model::Now;
 use antiphon_net::Worker;
 use antiphon_net::problem::{Problem, ProblemKind};
 use antiphon_socketio::{Authenticator, ConnectRefused, Handshake, Io, Namespace, Outcome, builtin};
@@ -93,7 +94,8 @@ impl SocketIo {
     }
 }
 
-/// Clients are who their keys and tokens say, as with the native protocol: in `auth`, the query, or `Authorization`.
+/// Clients are who their keys and tokens say, as with the native protocol: in `auth`, the query, or `Authorization`; without any, who
+/// the certificate of their connection says.
 struct ByAccess {
     gate: Arc<Gate>,
 }
@@ -114,25 +116,13 @@ impl Authenticator for ByAccess {
         let Some(node) = self.gate.node.get() else {
             return Outcome::Ready(Err(ConnectRefused::new("the server is not ready")));
         };
-        let caller = self.caller(node.access(), handshake, node.now().wall);
-        Outcome::Ready(caller.map(Arc::new).map_err(|problem| refused(&problem)))
+        let caller = self.caller(node.access(), handshake, node.now());
+        Outcome::Ready(caller.map(Arc::new).map_err(|problem| ConnectRefused::of(&problem)))
     }
 }
 
-/// The problem that HTTP answers, as the error's `data`, and what it says as its `message`.
-fn refused(problem: &Problem) -> ConnectRefused {
-    let document: serde_json::Value = serde_json::from_slice(&problem.to_json()).unwrap_or_default();
-    let message = document["detail"].as_str().unwrap_or_default().to_owned();
-    ConnectRefused::new(message).with_data(&document)
-}
-
 impl ByAccess {
-    fn caller(
-        &self,
-        access: &Access,
-        handshake: &Handshake,
-        now: antiphon_model::Timestamp,
-    ) -> Result<Caller, Problem> {
+    fn caller(&self, access: &Access, handshake: &Handshake, now: Now) -> Result<Caller, Problem> {
         let given: Credentials = handshake.auth_as().map_err(|error| {
             let detail = format!("auth is an object with token and identity, which are strings: {error}");
             Problem::new(ProblemKind::InvalidParameter, detail).with_parameter("auth")
@@ -141,7 +131,8 @@ impl ByAccess {
         let header = || handshake.header(AUTHORIZATION.as_str()).map(str::to_owned);
         let token = given.token.or_else(header).or_else(|| query("token"));
         let identity = given.identity.or_else(|| query("identity"));
-        let caller = access.authenticate(token.as_deref(), identity.as_deref(), now)?;
+        let peer = &handshake.engine().peer;
+        let caller = antiphon_net::request::caller(access, token.as_deref(), identity.as_deref(), peer, now)?;
         let (origin, host) = (handshake.header(ORIGIN.as_str()), handshake.header(HOST.as_str()));
         let transport = if handshake.is_secure() { Transport::Tls } else { Transport::Plain };
         self.gate.origins.check(origin, host, transport).or_else(|refused| {

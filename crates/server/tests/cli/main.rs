@@ -7,3 +7,4 @@ mod commands;
 mod credentials;
 mod process;
 mod serving;
+mod tokens;

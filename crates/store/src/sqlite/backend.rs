@@ -12,6 +12,7 @@ use super::checkpoint::Checkpoints;
 use super::database::sqlite_error;
 use super::group::Group;
 use super::history::Histories;
+use super::place::Place;
 use super::records::Records;
 use super::retention::{Retention, Step};
 use super::row::clamp;
@@ -21,10 +22,19 @@ use crate::queue::Notes;
 use crate::stats::Counters;
 use crate::vault::VaultChange;
 use crate::writer::{Backend, Outcomes, Progress};
-use crate::{Change, Clock, Entry, StoreError, StoreSettings};
+use crate::{Change, Clock, Doubt, Entry, StoreError, StoreSettings};
+
+/// A database that is open for writing.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    pub(super) place: Place,
+    pub(super) run: i64,
+    pub(super) lock: File,
+}
 
 pub(super) struct SqliteBackend {
     connection: Connection,
+    place: Place,
     channels: Channels,
     histories: Histories,
     records: Records,
@@ -34,6 +44,7 @@ pub(super) struct SqliteBackend {
     counters: Arc<Counters>,
     settings: StoreSettings,
     clock: Clock,
+    doubt: Doubt,
     run: i64,
     /// Let go last, after the connection is closed.
     _lock: File,
@@ -41,16 +52,17 @@ pub(super) struct SqliteBackend {
 
 impl SqliteBackend {
     pub(super) fn new(
-        connection: Connection,
+        opened: Opened,
         checkpoints: Checkpoints,
         counters: Arc<Counters>,
         settings: &StoreSettings,
         clock: Clock,
-        run: i64,
-        lock: File,
+        doubt: Doubt,
     ) -> SqliteBackend {
+        let Opened { connection, place, run, lock } = opened;
         SqliteBackend {
             connection,
+            place,
             channels: Channels::new(settings.channel_cache),
             histories: Histories::new(settings.channel_cache),
             records: Records::new(settings.records_max),
@@ -60,6 +72,7 @@ impl SqliteBackend {
             counters,
             settings: settings.clone(),
             clock,
+            doubt,
             run,
             _lock: lock,
         }
@@ -98,7 +111,7 @@ impl SqliteBackend {
 
     fn remove(&mut self, deadline: Instant) -> rusqlite::Result<Progress> {
         let transaction = begin(&self.connection)?;
-        let now = (self.clock)();
+        let now = self.doubt.time((self.clock)(), Instant::now());
         let forget = now.earlier_by(self.settings.forget_channel_after());
         let mut removed = 0;
         let progress = loop {
@@ -128,7 +141,8 @@ impl SqliteBackend {
             Err(StoreError::DiskFull) => self.checkpoints.when_full(&self.connection),
             Err(_) => {}
         }
-        result
+        // What went to files that nobody will find again is not kept.
+        result.and_then(|done| self.place.check().map(|()| done))
     }
 
     /// Rows that a transaction made and then took back must not be remembered.
@@ -148,16 +162,19 @@ fn begin(connection: &Connection) -> rusqlite::Result<Transaction<'_>> {
 
 impl Backend for SqliteBackend {
     fn commit(&mut self, entries: &[Entry], notes: &Notes) -> Result<Outcomes, StoreError> {
+        self.place.check_if_lost()?;
         let outcomes = self.write(entries, notes);
         self.after_commit(outcomes)
     }
 
     fn keep(&mut self, changes: &[VaultChange]) -> Result<(), StoreError> {
+        self.place.check_if_lost()?;
         let kept = self.change_vault(changes);
         self.after_commit(kept)
     }
 
     fn change(&mut self, changes: &mut [Change]) -> Result<Vec<Made<()>>, StoreError> {
+        self.place.check_if_lost()?;
         let made = self.make(changes);
         self.after_commit(made)
     }

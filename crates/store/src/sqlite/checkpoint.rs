@@ -11,13 +11,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
 use super::database::{PAGE_BYTES, open_for_writing};
+use crate::complaint::Complaints;
 use crate::{StoreError, StoreSettings};
+
+static COMPLAINTS: Mutex<Complaints> = Mutex::new(Complaints::new());
 
 pub(super) struct Checkpoints {
     /// Pages in the log as of the last commit.
@@ -113,7 +117,9 @@ fn serve(connection: &Connection, asked: &Receiver<()>, running: &Mutex<()>) {
 /// Merges what can be merged without waiting for readers.
 fn checkpoint(connection: &Connection) {
     let result = connection.pragma_update_and_check(None, "wal_checkpoint", "passive", |_| Ok(()));
-    if let Err(error) = result {
-        tracing::warn!(%error, "the write-ahead log could not be merged and grows on");
+    if let Err(error) = result
+        && let Some(left_out) = COMPLAINTS.lock().due(Instant::now())
+    {
+        tracing::warn!(%error, left_out, "the write-ahead log could not be merged and grows on");
     }
 }

@@ -4,10 +4,10 @@
 use antiphon_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::digest::Digest;
 use super::super::{Bits, Kind};
 use super::table::Entry;
 use super::{Key, Scope};
+use crate::digest::Digest;
 
 /// What the store is to keep or to remove.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@ use std::collections::HashMap;
 
 use antiphon_model::Timestamp;
 
-use super::super::digest::Digest;
 use super::super::{Bits, Kind, Resource};
 use super::{Key, Scope};
+use crate::digest::Digest;
 
 /// What one grant permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

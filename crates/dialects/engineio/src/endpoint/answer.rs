@@ -1,8 +1,9 @@
 //! Answers as HTTP has them.
 
 use antiphon_net::content_encoding::{ContentEncoding, compress, negotiate};
+use antiphon_net::problem::retry_after;
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::entry::Entry;
@@ -118,6 +119,9 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Bytes> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(Refusal::MEDIA_TYPE));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(after) = refusal.retry_after() {
+        headers.insert(RETRY_AFTER, retry_after(after));
+    }
     response
 }
 

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use antiphon_access::Caller;
 use antiphon_net::{Format, Worker};
@@ -72,12 +73,14 @@ pub struct Denied {
     pub status: StatusCode,
     /// Why; the client sees it.
     pub message: Cow<'static, str>,
+    /// When to try again, if that is known.
+    pub retry_after: Option<Duration>,
 }
 
 impl Denied {
     /// A refusal with status 403.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Denied {
-        Denied { status: StatusCode::FORBIDDEN, message: message.into() }
+        Denied { status: StatusCode::FORBIDDEN, message: message.into(), retry_after: None }
     }
 
     /// The same with another status.
@@ -86,8 +89,15 @@ impl Denied {
         Denied { status, ..self }
     }
 
+    /// The same, and when to try again: the header `Retry-After`.
+    #[must_use]
+    pub fn with_retry_after(self, retry_after: Duration) -> Denied {
+        Denied { retry_after: Some(retry_after), ..self }
+    }
+
     pub(super) fn refusal(self) -> Refusal {
-        Refusal::forbidden(self.message).with_status(self.status.as_u16())
+        let refusal = Refusal::forbidden(self.message).with_status(self.status.as_u16());
+        refusal.with_retry_after(self.retry_after)
     }
 }
 

@@ -59,7 +59,7 @@ impl Handshake {
             target: target.into(),
             headers,
             extensions,
-            peer: *peer,
+            peer: peer.clone(),
             issued,
         }
     }
@@ -187,7 +187,7 @@ mod tests {
         let request = http::Request::get("/socket.io/?EIO=4&token=a%20b&token=c+d&bad=%ff");
         let request = request.body(()).unwrap().into_parts().0;
         let address = "127.0.0.1:1".parse().unwrap();
-        let peer = Peer { address, local: address, tls: false };
+        let peer = Peer::plain(address, address);
         let sid = Sid::new(0, [0; Sid::RANDOM_BYTES]);
         let handshake = Handshake::new(sid, Revision::V4, Transport::Polling, &request, &peer, Timestamp(0));
         assert_eq!(handshake.path(), "/socket.io/");
@@ -210,7 +210,7 @@ mod tests {
             }
             let request = request.body(()).unwrap().into_parts().0;
             let address = "127.0.0.1:1".parse().unwrap();
-            let peer = Peer { address, local: address, tls: false };
+            let peer = Peer::plain(address, address);
             let sid = Sid::new(0, [0; Sid::RANDOM_BYTES]);
             let handshake =
                 Handshake::new(sid, Revision::V4, Transport::Polling, &request, &peer, Timestamp(0));

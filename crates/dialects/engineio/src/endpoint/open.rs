@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use antiphon_access::Caller;
+use antiphon_net::problem::Problem;
 use antiphon_net::{Client, Peer, StreamOptions, Worker};
-use antiphon_node::TooManySessions;
+use antiphon_node::{Begins, TooManySessions};
 use bytes::Bytes;
 use http::header::SET_COOKIE;
 use http::request::Parts;
@@ -53,7 +54,9 @@ impl Engine {
             let stopping = Denied::new("the server is stopping").with_status(StatusCode::SERVICE_UNAVAILABLE);
             return answer::refused(&stopping.refusal());
         }
-        let options = StreamOptions { protocol: "polling", heartbeat: None, farewell: |_| Bytes::new() };
+        let begins = Begins::Anew;
+        let options =
+            StreamOptions { protocol: "polling", begins, heartbeat: None, farewell: |_| Bytes::new() };
         let stream = match worker.open_stream(caller, options) {
             Ok(stream) => stream,
             Err(full) => return answer::refused(&too_many(full).refusal()),
@@ -119,11 +122,9 @@ impl Admitted {
 
 /// What somebody is told who would be one too many.
 fn too_many(full: TooManySessions) -> Denied {
-    let status = match full {
-        TooManySessions::Org => StatusCode::SERVICE_UNAVAILABLE,
-        TooManySessions::Identity => StatusCode::TOO_MANY_REQUESTS,
-    };
-    Denied::new(full.to_string()).with_status(status)
+    let problem = Problem::from(full);
+    let denied = Denied::new(full.to_string()).with_status(problem.status());
+    Denied { retry_after: problem.retry_after(), ..denied }
 }
 
 /// Who a session is, or why it may not begin.

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -51,6 +52,7 @@ pub struct Refusal {
     code: RefusalCode,
     message: Cow<'static, str>,
     status: u16,
+    retry_after: Option<Duration>,
 }
 
 impl Refusal {
@@ -60,7 +62,7 @@ impl Refusal {
     /// A refusal with the message that is usual for its code.
     pub fn new(code: RefusalCode) -> Refusal {
         let status = if code == RefusalCode::Forbidden { 403 } else { 400 };
-        Refusal { code, message: Cow::Borrowed(code.message()), status }
+        Refusal { code, message: Cow::Borrowed(code.message()), status, retry_after: None }
     }
 
     /// The session is not there.
@@ -77,6 +79,17 @@ impl Refusal {
     #[must_use]
     pub fn with_status(self, status: u16) -> Refusal {
         Refusal { status, ..self }
+    }
+
+    /// The same, and when to try again.
+    #[must_use]
+    pub fn with_retry_after(self, retry_after: Option<Duration>) -> Refusal {
+        Refusal { retry_after, ..self }
+    }
+
+    /// When to try again, if that is known: for the header `Retry-After`.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Why.

@@ -8,6 +8,9 @@ use crate::settings::EngineSettings;
 /// How late a deadline is noticed in the ordinary course.
 const DELAY_MAX: Duration = Duration::from_millis(20);
 
+/// A deadline that is noticed later than by this was missed by the server: it stood still, and has not read what came meanwhile.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
 /// Who has to be heard next, and by when.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Heartbeat {
@@ -51,7 +54,12 @@ impl Heartbeat {
         if now < due {
             return None;
         }
+        let stood_still = now.since(due) > STANDSTILL;
         match self {
+            Heartbeat::PongBy(answered, _) | Heartbeat::HeardBy(answered) if stood_still => {
+                *answered = now + settings.ping_timeout();
+                None
+            }
             Heartbeat::PingAt(_) => {
                 let pinged = due.max(Monotonic(now.0.saturating_sub(DELAY_MAX)));
                 let (answered, next) = (pinged + settings.ping_timeout(), pinged + settings.ping_interval());
@@ -74,5 +82,26 @@ impl Heartbeat {
         if let Heartbeat::PongBy(_, next) = *self {
             *self = Heartbeat::PingAt(next.max(now));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_could_not_be_heard_while_the_server_stood_still_is_not_lost() {
+        let settings = EngineSettings::default();
+        let mut now = Monotonic::default();
+        let mut heartbeat = Heartbeat::new(Revision::V4, &settings, now);
+        now = now + settings.ping_interval();
+        assert_eq!(heartbeat.handle_timeout(&settings, now), Some(Due::Ping));
+        // Looked at long after the answer was due: it may be there, unread.
+        now = now + settings.ping_timeout() + STANDSTILL * 2;
+        assert_eq!(heartbeat.handle_timeout(&settings, now), None);
+        assert_eq!(heartbeat.deadline(), now + settings.ping_timeout());
+        // It was not.
+        now = now + settings.ping_timeout();
+        assert_eq!(heartbeat.handle_timeout(&settings, now), Some(Due::Lost));
     }
 }

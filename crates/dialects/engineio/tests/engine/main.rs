@@ -25,7 +25,7 @@ use antiphon_access::{Access, OrgSettings};
 use antiphon_engineio::{Engine, EngineSettings, ServeSettings};
 use antiphon_hub::{HubSettings, Rule, Rules};
 use antiphon_model::OrgId;
-use antiphon_net::{Close, NetSettings, NodeInputs, Server, ServerParts};
+use antiphon_net::{Close, Listen, NetSettings, NodeInputs, Server, ServerParts};
 use antiphon_node::metrics::Protocol;
 use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
 use antiphon_store::{MemoryStore, StoreSettings};
@@ -79,7 +79,11 @@ impl Setup {
         };
         let log = Log::default();
         let app_log = log.clone();
-        let parts = ServerParts { settings: net, listen: vec!["127.0.0.1:0".parse().unwrap()], workers };
+        let parts = ServerParts {
+            settings: net,
+            listen: vec![Listen::plain("127.0.0.1:0".parse().unwrap())],
+            workers,
+        };
         let engine = move |worker: &antiphon_net::Worker| {
             let application = Rc::new(TestApp { log: app_log.clone() });
             Engine::new(Rc::new(serve.clone()), application, worker)

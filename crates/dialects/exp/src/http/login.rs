@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use antiphon_access::{LoggedIn, Login, LoginError};
+use antiphon_access::{LoggedIn, Login, LoginAttempt, LoginError};
 use antiphon_net::request::{RequestBody, host, text};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -18,19 +18,28 @@ static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto"
 
 /// `POST /api/auth/login`
 pub(super) async fn login(asking: Asking<'_>, body: &mut RequestBody) -> Answer {
+    asking.worker.node().overload().check()?;
     let body: LoginBody = parse(&body.read(LOGIN_BYTES_MAX).await?)?;
-    let logged_in = match body.login()? {
-        Login::Password { .. } => by_password(&asking, body).await,
-        signed @ Login::Signed(_) => {
-            let now = asking.worker.now().wall;
-            asking.worker.node().access().login(&signed, asking.shared.settings.token_lifetime, now)
+    let login = body.login()?;
+    let (access, now) = (asking.worker.node().access(), asking.worker.now());
+    let logged_in = match (access.begin_login(&login, asking.peer.network, now.monotonic), &login) {
+        (Err(too_many), _) => Err(too_many.into()),
+        (Ok(attempt), Login::Password { .. }) => by_password(&asking, body, attempt).await,
+        (Ok(attempt), Login::Signed(_)) => {
+            let logged_in = access.login(&login, asking.shared.settings.token_lifetime, now.wall);
+            attempt.end(&logged_in, now.monotonic);
+            logged_in
         }
     };
     answer(&asking, logged_in)
 }
 
 /// Has a password checked on another thread: it takes longer than a worker's connections should wait.
-async fn by_password(asking: &Asking<'_>, body: LoginBody) -> Result<LoggedIn, LoginError> {
+async fn by_password(
+    asking: &Asking<'_>,
+    body: LoginBody,
+    attempt: LoginAttempt,
+) -> Result<LoggedIn, LoginError> {
     let turn = asking.shared.passwords.turn().await.map_err(|_| LoginError::Busy)?;
     let (node, lifetime) = (Arc::clone(asking.worker.node()), asking.shared.settings.token_lifetime);
     let checked = tokio::task::spawn_blocking(move || {
@@ -39,6 +48,7 @@ async fn by_password(asking: &Asking<'_>, body: LoginBody) -> Result<LoggedIn, L
             Err(_) => Err(LoginError::BadCredentials),
         };
         // Kept until here, also if the client has gone meanwhile.
+        attempt.end(&checked, node.now().monotonic);
         drop(turn);
         checked
     });
@@ -48,9 +58,10 @@ async fn by_password(asking: &Asking<'_>, body: LoginBody) -> Result<LoggedIn, L
 /// `POST /api/auth/token`: whatever the body is, it is not read.
 pub(super) fn refresh(asking: &Asking<'_>) -> Answer {
     let token = text(&asking.head.headers, AUTHORIZATION).unwrap_or_default();
-    let access = asking.worker.node().access();
+    let (access, now) = (asking.worker.node().access(), asking.worker.now());
     let lifetime = asking.shared.settings.token_lifetime;
-    answer(asking, access.refresh(token, lifetime, asking.worker.now().wall))
+    let refresh = || access.refresh(token, lifetime, now.wall);
+    answer(asking, access.attempt(asking.peer.network, now.monotonic, refresh))
 }
 
 fn answer(asking: &Asking<'_>, logged_in: Result<LoggedIn, LoginError>) -> Answer {

@@ -1,4 +1,4 @@
-use antiphon_access::{Session, Transport};
+use antiphon_access::{AuthError, Session, Transport};
 use antiphon_engineio::{Denied, Handshake, Revision};
 use antiphon_net::Worker;
 use http::StatusCode;
@@ -9,7 +9,7 @@ use crate::exp::Shared;
 ///
 /// # Errors
 /// The server does not answer to that name, or the page's origin is not allowed: 403. The token is not valid: 401, which the SDKs take
-/// for being offline.
+/// for being offline. Too many from the same address were not: 429.
 pub(super) fn admit(
     shared: &Shared,
     handshake: &Handshake,
@@ -19,9 +19,10 @@ pub(super) fn admit(
     let host = handshake.headers.get("host");
     shared.hosts.check(host).map_err(|error| Denied::new(error.to_string()))?;
     let access = worker.node().access();
-    let session = access
-        .session(token, worker.now().wall)
-        .map_err(|error| Denied::new(error.to_string()).with_status(StatusCode::UNAUTHORIZED))?;
+    let now = worker.now();
+    let show = || access.session(token, now.wall);
+    let network = handshake.peer.network;
+    let session = access.attempt(network, now.monotonic, show).map_err(|error| denied(&error))?;
     // The SDK on Node says the server's host and port without a scheme, which no browser does.
     let origin = handshake.headers.get("origin").filter(|origin| origin.contains("://") || *origin == "null");
     let transport = if handshake.peer.tls { Transport::Tls } else { Transport::Plain };
@@ -34,7 +35,7 @@ pub(super) fn admit(
         }
     });
     allowed.map_err(|refused| Denied::new(refused.to_string()))?;
-    Ok(session)
+    Ok(session.coming_from(network))
 }
 
 /// Refuses a client with a JWT that is nobody's: an SDK that was given another server's. What Socket.IO would say of it within the session
@@ -50,9 +51,18 @@ pub(super) fn refuse_foreign(handshake: &Handshake, worker: &Worker) -> Result<(
         return Ok(());
     };
     let identity = handshake.parameter("identity");
-    match worker.node().access().authenticate(Some(&token), identity.as_deref(), worker.now().wall) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Denied::new(error.to_string()).with_status(StatusCode::UNAUTHORIZED)),
+    let (access, now) = (worker.node().access(), worker.now());
+    let show = || access.authenticate(Some(&token), identity.as_deref(), now.wall);
+    let shown = access.attempt(handshake.peer.network, now.monotonic, show);
+    shown.map(drop).map_err(|error| denied(&error))
+}
+
+fn denied(error: &AuthError) -> Denied {
+    match error {
+        AuthError::TooManyFailures(too_many) => Denied::new(error.to_string())
+            .with_status(StatusCode::TOO_MANY_REQUESTS)
+            .with_retry_after(too_many.retry_after),
+        _ => Denied::new(error.to_string()).with_status(StatusCode::UNAUTHORIZED),
     }
 }
 

@@ -28,7 +28,7 @@ use antiphon_hub::{Rule, Rules};
 use antiphon_model::{
     ChannelFlags, ChannelId, ChannelPattern, Draft, OrgId, Payload, Position, RawJson, Timestamp,
 };
-use antiphon_net::{Close, Mounts, NetSettings, NodeInputs, Server, ServerParts, Worker};
+use antiphon_net::{Close, Listen, Mounts, NetSettings, NodeInputs, Server, ServerParts, Worker};
 use antiphon_node::metrics::Protocol;
 use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
 use antiphon_socketio::{Io, SocketIoSettings};
@@ -117,7 +117,7 @@ impl Setup {
         };
         let parts = ServerParts {
             settings: NetSettings::default(),
-            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            listen: vec![Listen::plain("127.0.0.1:0".parse().unwrap())],
             workers,
         };
         Running { server: Some(Server::start(parts, node, endpoint).unwrap()) }

@@ -34,6 +34,7 @@ pub(super) fn paths(settings: &HttpSettings) -> Paths {
         .path("/v1/channels/{channel}/presence", presence(settings).build())
         .path("/v1/credentials", credentials().build())
         .path("/v1/credentials/{kind}/{name}", credential().build())
+        .path("/v1/revocations", revocations().build())
         .path("/v1/openapi.json", openapi().build())
         .build()
 }
@@ -177,6 +178,27 @@ fn credential() -> PathItemBuilder {
             .response("200", answered("Nobody can log in with it.", "Nothing"));
     let revoke = with(problems(revoke, &["404", "409", "507"], &[]), p::credential());
     PathItemBuilder::new().operation(HttpMethod::Delete, with(revoke, p::common()))
+}
+
+fn revocations() -> PathItemBuilder {
+    let list = |id: &str, summary: &str| {
+        let list = operation(id, summary)
+            .description(Some(NEEDS_ADMIN))
+            .response("200", answered("All that are not over by themselves.", "Revocations"));
+        with(problems(list, &[], &[]), p::common())
+    };
+    let new = RequestBodyBuilder::new()
+        .required(Some(Required::True))
+        .content("application/json", reference("NewRevocation"));
+    let revoke = operation("revokeTokens", "Revokes a JWT, a session, or all tokens that an identity has")
+        .description(Some(NEEDS_ADMIN))
+        .request_body(Some(new.build()))
+        .response("201", answered("They are good for nothing.", "Revocation"));
+    let revoke = problems(revoke, &["409", "507"], &BODY[..2]);
+    PathItemBuilder::new()
+        .operation(HttpMethod::Get, list("revocations", "Lists which tokens were revoked"))
+        .operation(HttpMethod::Head, head(list("revocationsHead", "The head of that list").build()))
+        .operation(HttpMethod::Post, with(revoke, p::common()))
 }
 
 fn openapi() -> PathItemBuilder {

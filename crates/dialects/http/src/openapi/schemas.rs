@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "the fields are there for the schemas that are derived from them")]
 
 mod credentials;
+mod revocations;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::wire::duration;
 
 /// Adds every schema of this module to a document.
 pub(super) fn add_to(components: ComponentsBuilder) -> ComponentsBuilder {
-    credentials::add_to(components)
+    revocations::add_to(credentials::add_to(components))
         .schema("Problem", Problem::schema())
         .schema("Message", Message::schema())
         .schema("Page", Page::schema())
@@ -100,6 +101,9 @@ pub(super) struct Problem {
     /// Where a publication stands that was delivered but not stored.
     #[schema(nullable = false)]
     position: Option<String>,
+    /// After how many seconds to try again, as the header `Retry-After` says it.
+    #[schema(nullable = false, minimum = 1)]
+    retry_after: Option<u64>,
 }
 
 /// How a payload is written that is not JSON.

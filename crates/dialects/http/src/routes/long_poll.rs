@@ -1,6 +1,7 @@
 use antiphon_hub::Since;
 use antiphon_model::Position;
 use antiphon_net::{Close, StreamOptions};
+use antiphon_node::Begins;
 use bytes::Bytes;
 use tokio::time::{Duration, Instant, timeout_at};
 
@@ -33,6 +34,7 @@ pub(crate) async fn long_poll(request: &Request, listen: &Listen, wait: Duration
     };
     let mut stream = request.open_stream(StreamOptions {
         protocol: "longpoll",
+        begins: if listen.since.is_none() { Begins::Anew } else { Begins::Again },
         heartbeat: None,
         farewell: |_: &Close| Bytes::new(),
     })?;

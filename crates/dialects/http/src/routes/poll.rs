@@ -5,7 +5,7 @@ use std::sync::Arc;
 use antiphon_hub::Since;
 use antiphon_model::{ChannelFlags, ChannelId, Kind, Position, Publication};
 use antiphon_net::{Close, StreamOptions, Want};
-use antiphon_node::{History, ReadError, Window};
+use antiphon_node::{Begins, History, ReadError, Window};
 use bytes::Bytes;
 
 use super::Request;
@@ -50,7 +50,13 @@ pub(crate) async fn poll(request: &Request, listen: &Listen) -> Result<Page, Rea
 /// Listens for a moment to the presence events: they are kept only where somebody listens, or has a short while ago, and
 /// whoever polls for them is to find what came between two of his polls.
 fn keep_presence(request: &Request, listen: &Listen) {
-    let options = StreamOptions { protocol: "poll", heartbeat: None, farewell: |_: &Close| Bytes::new() };
+    let options = StreamOptions {
+        protocol: "poll",
+        // What it listens to is read as well, and the poll itself begins nothing.
+        begins: Begins::Again,
+        heartbeat: None,
+        farewell: |_: &Close| Bytes::new(),
+    };
     let want = |channel: &Arc<ChannelId>| Want {
         channel: Arc::new(channel.presence()),
         since: Since::Now,

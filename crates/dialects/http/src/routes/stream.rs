@@ -5,6 +5,7 @@ use std::time::Duration;
 use antiphon_hub::Since;
 use antiphon_model::{Compress, Position};
 use antiphon_net::{Close, Format, Listening, Outgoing, StreamOptions};
+use antiphon_node::Begins;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
@@ -46,11 +47,13 @@ impl Technique {
         match self {
             Technique::Sse => StreamOptions {
                 protocol: "sse",
+                begins: Begins::Anew,
                 heartbeat: Some((heartbeat, Bytes::from_static(sse::HEARTBEAT))),
                 farewell: |close| farewell(close, sse::write_close),
             },
             Technique::Ndjson => StreamOptions {
                 protocol: "ndjson",
+                begins: Begins::Anew,
                 heartbeat: Some((heartbeat, Bytes::from_static(ndjson::HEARTBEAT))),
                 farewell: |close| farewell(close, ndjson::write_close),
             },

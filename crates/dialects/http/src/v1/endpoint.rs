@@ -1,12 +1,13 @@
 mod authenticate;
 
 use std::cell::RefCell;
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use antiphon_access::{Caller, Permission};
 use antiphon_hub::{Filter, ReplyEvent, Since};
-use antiphon_model::{ChannelId, Compress, Position, Publication};
+use antiphon_model::{ChannelId, Compress, Position, Publication, SessionId};
 use antiphon_net::{Client, Close, ListenError, Listening, MessageKind, Outgoing, Want, WebSocketSession};
 use antiphon_node::{History, Node, PublishError, Receipt, Window};
 
@@ -63,6 +64,13 @@ fn subscriptions(listen: Listen) -> Vec<Subscription> {
     listen.channels.into_iter().map(subscription).collect()
 }
 
+/// What a client is told that its session is called. Sessions are counted over all orgs, so by the number itself it could tell how many there
+/// have been.
+fn name(session: SessionId) -> u64 {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEY.hash_one(session.0)
+}
+
 impl WebSocketSession for V1 {
     fn handle_open(&mut self, client: &Client) {
         let shared = &self.shared;
@@ -72,6 +80,7 @@ impl WebSocketSession for V1 {
         let mut out = Vec::new();
         let command = shared.session.borrow_mut().handle_open(
             client.session(),
+            name(client.session()),
             &caller.identity.id,
             position,
             subscriptions,

@@ -25,7 +25,7 @@ pub fn envelope(data: &[u8]) {
     };
     let mut session = Session::new(bounds);
     let mut out = Vec::new();
-    assert!(session.handle_open(SessionId(1), "fuzz", Position(1), Vec::new(), &mut out).is_none());
+    assert!(session.handle_open(SessionId(1), 1, "fuzz", Position(1), Vec::new(), &mut out).is_none());
     for text in data.split(|byte| *byte == 0) {
         check(&mut out);
         let mut next = session.handle_text(text, &mut out);

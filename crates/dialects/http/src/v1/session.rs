@@ -134,17 +134,18 @@ impl Session {
         }
     }
 
-    /// The connection is open, with these channels named in its URL.
+    /// The connection is open, with these channels named in its URL. `name` is what its client is told that the session is called.
     pub(crate) fn handle_open(
         &mut self,
         session: SessionId,
+        name: u64,
         identity: &str,
         position: Position,
         subscriptions: Vec<Subscription>,
         out: &mut Vec<u8>,
     ) -> Option<Command> {
         self.session = Some(session);
-        answer::open(session, identity, position, out);
+        answer::open(name, identity, position, out);
         if subscriptions.is_empty() {
             return None;
         }

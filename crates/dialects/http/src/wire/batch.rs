@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use antiphon_access::LimitSettings;
-use antiphon_model::{ChannelFlags, Draft, Payload, RawJson};
+use antiphon_model::{ChannelFlags, Draft, InvalidJson, Payload, RawJson};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -89,7 +89,7 @@ impl Item<'_> {
                 .transpose()
                 .map_err(|r| format!("kind {r}"))?
                 .unwrap_or_default(),
-            meta: self.meta.map(raw),
+            meta: self.meta.map(raw).transpose().map_err(|r| format!("meta {r}"))?,
             storing: storing(self.store),
             ttl: self.ttl.map(|Ttl(ttl)| ttl),
             idempotency_key: self
@@ -108,7 +108,7 @@ impl Item<'_> {
 /// The encoding is another, or the payload is not of it.
 pub(crate) fn payload(payload: &RawValue, encoding: Option<&str>) -> Result<Payload, String> {
     match encoding {
-        None => Ok(Payload::Json(raw(payload))),
+        None => Ok(Payload::Json(raw(payload).map_err(|reason| format!("payload {reason}"))?)),
         Some("base64") => {
             let text: Cow<'_, str> = serde_json::from_str(payload.get())
                 .map_err(|_| "payload has to be a base64 string".to_owned())?;
@@ -122,8 +122,11 @@ pub(crate) fn payload(payload: &RawValue, encoding: Option<&str>) -> Result<Payl
 }
 
 /// A copy, so that a small payload does not keep a large body in memory.
-pub(crate) fn raw(value: &RawValue) -> RawJson {
-    RawJson::from_serializer(Bytes::copy_from_slice(value.get().as_bytes()))
+///
+/// # Errors
+/// It nests deeper than is taken.
+fn raw(value: &RawValue) -> Result<RawJson, InvalidJson> {
+    RawJson::shallow(Bytes::copy_from_slice(value.get().as_bytes()))
 }
 
 /// A duration as text or in milliseconds.
@@ -250,6 +253,22 @@ mod tests {
         ] {
             let error = batch(body).unwrap_err().to_string();
             assert!(error.contains(expected), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn json_nests_only_as_deep_as_in_a_publish_of_one() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for (depth, taken) in [(128, true), (129, false), (100_000, false)] {
+            let nested = nested(depth);
+            for item in [
+                format!(r#"[{{"channel":"a","payload":{nested}}}]"#),
+                format!(r#"[{{"channel":"a","payload":1,"meta":{nested}}}]"#),
+            ] {
+                let outcome = batch(&item).map(drop).map_err(|error| error.to_string());
+                assert_eq!(outcome.is_ok(), taken, "{depth}");
+                assert!(taken || outcome.unwrap_err().contains("nests deeper than 128 levels"));
+            }
         }
     }
 

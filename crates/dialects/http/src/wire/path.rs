@@ -23,6 +23,8 @@ pub(crate) enum Resource<'a> {
     Credentials,
     /// `/v1/credentials/{kind}/{name}`
     Credential(&'a str, Cow<'a, str>),
+    /// `/v1/revocations`
+    Revocations,
     /// `/v1/openapi.json`
     OpenApi,
     /// Nothing of the protocol.
@@ -42,6 +44,7 @@ pub(crate) fn parse(path: &str) -> Result<Resource<'_>, InvalidParameter> {
         Some("publications") if rest == "publications" => return Ok(Resource::Publications),
         Some("credentials") if rest == "credentials" => return Ok(Resource::Credentials),
         Some("credentials") => return credential(segments),
+        Some("revocations") if rest == "revocations" => return Ok(Resource::Revocations),
         Some("openapi.json") if rest == "openapi.json" => return Ok(Resource::OpenApi),
         _ => return Ok(Resource::Other),
     }
@@ -94,6 +97,8 @@ mod tests {
             ("/v1/credentials", Resource::Credentials),
             ("/v1/credentials/device/a%2Fb", Resource::Credential("device", "a/b".into())),
             ("/v1/credentials/any/", Resource::Credential("any", "".into())),
+            ("/v1/revocations", Resource::Revocations),
+            ("/v1/revocations/a", Resource::Other),
             ("/v1/credentials/", Resource::Other),
             ("/v1/credentials/device", Resource::Other),
             ("/v1/credentials/device/a/b", Resource::Other),

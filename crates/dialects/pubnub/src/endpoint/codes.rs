@@ -1,6 +1,8 @@
 //! What our errors are on this wire.
 
-use antiphon_access::Refused;
+use std::time::Duration;
+
+use antiphon_access::{RateLimited, Refused, TooManyFailures};
 use antiphon_model::InvalidChannelName;
 use antiphon_net::ListenError;
 use antiphon_net::problem::Problem;
@@ -9,6 +11,9 @@ use http::StatusCode;
 
 use crate::wire::error::Refusal;
 use crate::wire::inflate::InflateError;
+
+/// When what stands in the way is likely to be gone.
+const SOON: Duration = Duration::from_secs(1);
 
 /// What stands in the way is likely to be gone soon: clients try again.
 fn unavailable(error: &impl ToString) -> Refusal {
@@ -39,6 +44,9 @@ impl From<Problem> for Refusal {
 
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Refusal {
+        if refused.is_name() {
+            return Refusal::bad(refused.why.to_string());
+        }
         let channels = serde_json::json!({ "channels": [refused.channel.name()] });
         Refusal::forbidden("Forbidden").with_payload(channels)
     }
@@ -59,7 +67,25 @@ impl From<StoreError> for Refusal {
 
 impl From<TooManySessions> for Refusal {
     fn from(error: TooManySessions) -> Refusal {
-        Refusal::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())
+        match error {
+            TooManySessions::Rate(limited) => limited.into(),
+            TooManySessions::Overloaded(overloaded) => {
+                Refusal::too_many(overloaded.to_string(), overloaded.retry_after())
+            }
+            error => Refusal::too_many(error.to_string(), SOON),
+        }
+    }
+}
+
+impl From<RateLimited> for Refusal {
+    fn from(limited: RateLimited) -> Refusal {
+        Refusal::too_many(limited.to_string(), limited.retry_after)
+    }
+}
+
+impl From<TooManyFailures> for Refusal {
+    fn from(error: TooManyFailures) -> Refusal {
+        Refusal::too_many(error.to_string(), error.retry_after)
     }
 }
 
@@ -70,10 +96,10 @@ impl From<PublishError> for Refusal {
             PublishError::TooLarge { part: "payload", .. } => Refusal::bad("Message Too Large"),
             PublishError::TooLarge { .. } => Refusal::bad(error.to_string()),
             PublishError::KindRefused(_) => Refusal::forbidden(error.to_string()),
-            PublishError::RateLimited { .. }
-            | PublishError::TooManyChannels
-            | PublishError::TooManyBroadcasts
-            | PublishError::UnderWay => Refusal::new(StatusCode::TOO_MANY_REQUESTS, error.to_string()),
+            PublishError::RateLimited(limited) => limited.into(),
+            PublishError::TooManyChannels | PublishError::TooManyBroadcasts | PublishError::UnderWay => {
+                Refusal::too_many(error.to_string(), SOON)
+            }
             PublishError::NotStored { .. } | PublishError::Closing => unavailable(&error),
         }
     }
@@ -85,7 +111,7 @@ impl From<ReadError> for Refusal {
             ReadError::Refused(refused) => refused.into(),
             ReadError::KindRefused(_) => Refusal::forbidden(error.to_string()),
             ReadError::Unavailable(error) => error.into(),
-            ReadError::TooManyChannels => Refusal::new(StatusCode::TOO_MANY_REQUESTS, error.to_string()),
+            ReadError::TooManyChannels => Refusal::too_many(error.to_string(), SOON),
         }
     }
 }
@@ -98,7 +124,8 @@ impl From<ListenError> for Refusal {
             ListenError::TooManySubscriptions { .. } | ListenError::AlreadyListening(_) => {
                 Refusal::bad(error.to_string())
             }
-            ListenError::TooManyChannels => Refusal::new(StatusCode::TOO_MANY_REQUESTS, error.to_string()),
+            ListenError::RateLimited(limited) => limited.into(),
+            ListenError::TooManyChannels => Refusal::too_many(error.to_string(), SOON),
             ListenError::Unavailable(_) | ListenError::Closed => unavailable(&error),
         }
     }

@@ -2,9 +2,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use antiphon_model::Timestamp;
+use antiphon_store::Doubt;
 
 use super::Disk;
 
@@ -18,8 +19,11 @@ impl Sweeper {
     pub(super) fn start(disk: Arc<Disk>) -> io::Result<Sweeper> {
         let (sender, stopped) = mpsc::channel();
         let sweep = move || {
+            // A clock that is ahead at one look only was wrong.
+            let mut doubt = Doubt::new(INTERVAL);
+            doubt.time(now(), Instant::now());
             while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = disk.sweep(now()) {
+                if let Err(error) = disk.sweep(doubt.time(now(), Instant::now())) {
                     tracing::warn!(%error, "files that are over cannot be removed");
                 }
             }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
+use antiphon_access::Permission;
 use antiphon_access::pam::{Bits, Resource};
+use antiphon_model::ChannelId;
 use antiphon_node::StoreError;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use crate::answer::{self, Answer};
 use crate::groups::GroupError;
 use crate::request::Request;
 use crate::wire::error::Refusal;
-use crate::wire::names::{PRESENCE_SUFFIX, channel, unique};
+use crate::wire::names::{PRESENCE_SUFFIX, channel, unique, wildcard_prefix};
 
 /// What stands for every group where they are all asked for: access managers grant it by this name.
 const EVERY_GROUP: &str = ":";
@@ -27,6 +29,7 @@ pub(super) async fn group(request: Request) -> Answer {
     let (org, groups) = (&request.keyset.org, &request.shared.groups);
     if let Some(added) = request.query.filled("add") {
         let channels = channels(&request, added)?;
+        check_names(&request, &channels)?;
         return change(&request, group, Change::Add(channels)).await;
     }
     if let Some(removed) = request.query.filled("remove") {
@@ -93,6 +96,17 @@ fn channels(request: &Request, names: &str) -> Result<Vec<Box<str>>, Refusal> {
         return Err(reserved());
     }
     Ok(names.into_iter().map(Box::from).collect())
+}
+
+/// Checks that the names are such as the org's channels may have: who listens to the group could not else.
+fn check_names(request: &Request, names: &[Box<str>]) -> Result<(), Refusal> {
+    for name in names {
+        let name = name.strip_suffix(PRESENCE_SUFFIX).unwrap_or(name);
+        let wildcard = wildcard_prefix(name).and_then(ChannelId::wildcard_of);
+        let channel = wildcard.map_or_else(|| channel(name), |wildcard| Ok(Arc::new(wildcard)))?;
+        request.caller.may(Permission::Subscribe, &channel)?;
+    }
+    Ok(())
 }
 
 /// `{"status":200,"message":"OK","payload"?,"service":"channel-registry","error":false}`

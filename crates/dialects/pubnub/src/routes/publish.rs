@@ -64,9 +64,10 @@ async fn send_signal(request: &Request, json: Bytes) -> Answer {
 /// # Errors
 /// The key is another one, nothing can be published on that name, or the request may not.
 pub(super) fn target(request: &Request) -> Result<Arc<ChannelId>, Refusal> {
-    if request.path.of("pub") != &*request.keyset.publish_key {
-        return Err(Refusal::bad("Invalid Key"));
-    }
+    let (access, now) = (request.node().access(), request.worker.now().monotonic);
+    let is_its = request.path.of("pub") == &*request.keyset.publish_key;
+    let look = || if is_its { Ok(()) } else { Err(Refusal::bad("Invalid Key").for_a_guess()) };
+    access.attempt(request.caller.network, now, look)?;
     let name = request.path.of("channel");
     // These are names of what is subscribed to, not of a channel.
     let is_none = name.contains(',') || name.ends_with(PRESENCE_SUFFIX) || wildcard_prefix(name).is_some();

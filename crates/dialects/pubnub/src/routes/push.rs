@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use antiphon_access::pam::Bits;
+use antiphon_access::pam::{Bits, Resource};
 use antiphon_node::StoreError;
 use antiphon_store::{Done, Store};
 use bytes::Bytes;
@@ -49,9 +49,7 @@ pub(super) async fn remove_apns2(request: Request) -> Answer {
 async fn change(request: &Request, device: &Device) -> Answer {
     let (added, removed) = (request.query.filled("add"), request.query.filled("remove"));
     if added.is_none() && removed.is_none() {
-        let channels = registered(request, device).await?;
-        request.may_on(channels.iter().map(|name| &**name), Bits::READ)?;
-        return answer::json(&channels);
+        return answer::json(&readable(request, device).await?);
     }
     let (added, removed) = (names(request, added)?, names(request, removed)?);
     request.may_on(added.iter().chain(&removed).copied(), Bits::READ)?;
@@ -71,8 +69,7 @@ async fn change(request: &Request, device: &Device) -> Answer {
 }
 
 async fn remove_all(request: &Request, device: &Device) -> Answer {
-    let channels = registered(request, device).await?;
-    request.may_on(channels.iter().map(|name| &**name), Bits::READ)?;
+    let channels = readable(request, device).await?;
     let channels: Vec<&str> = channels.iter().map(|name| &**name).collect();
     all(begin_removing(request, device, &channels)).await?;
     Ok(answer::written(r#"[1,"Removed Device"]"#))
@@ -83,6 +80,14 @@ fn begin_removing(request: &Request, device: &Device, channels: &[&str]) -> Vec<
     begin(channels, |name, done| {
         store.remove_item(org, COLLECTION, &device.key(name), Box::new(|removed| done(removed.map(|_| ()))));
     })
+}
+
+/// The channels that a device is registered for and the client may read. Of others it is not told, not even that there are any: a refusal would
+/// name what it did not.
+async fn readable(request: &Request, device: &Device) -> Result<Vec<Box<str>>, Refusal> {
+    let mut channels = registered(request, device).await?;
+    channels.retain(|name| request.permit.check(Resource::Channel(name), Bits::READ).is_ok());
+    Ok(channels)
 }
 
 /// The channels that a device is registered for.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use antiphon_hub::{Filter, Since};
 use antiphon_model::Position;
 use antiphon_net::{Close, Stream, StreamOptions, Worker};
+use antiphon_node::Begins;
 use bytes::Bytes;
 use futures_util::future::select_all;
 use tokio::sync::futures::Notified;
@@ -74,15 +75,15 @@ fn timetoken(request: &Request) -> Result<Position, Refusal> {
 async fn handshake(request: &Request, asked: &Asked, states: &States) -> Result<Position, Refusal> {
     // Looked up together: who is present somewhere listens there too.
     let (wanted, places) = (Wanted::of(request, asked), asked.places(request));
-    keep(request, &wanted).await?;
+    keep(request, &wanted, Begins::Anew).await?;
     let position = request.hub().delivered();
     beat(request, &places, states)?;
     Ok(left_off(request).map_or(position, |left_off| left_off.min(position)))
 }
 
 /// Has everything kept from here on, for a while, also what is kept for nobody else: presence events, and what comes by wildcards.
-async fn keep(request: &Request, wanted: &Wanted) -> Result<(), Refusal> {
-    let stream = open(request)?;
+async fn keep(request: &Request, wanted: &Wanted, begins: Begins) -> Result<(), Refusal> {
+    let stream = open(request, begins)?;
     stream.listen(wanted.wants(Since::Now, None)).await?;
     stream.depart();
     Ok(())
@@ -119,13 +120,13 @@ async fn poll(
         }
         if !missed.is_empty() || missed.more {
             if request.uuid.is_some() && is_new(request, &places)? {
-                keep(request, &wanted).await?;
+                keep(request, &wanted, Begins::Again).await?;
             }
             beat(request, &places, states)?;
             return Ok(missed);
         }
         since = missed.position;
-        let mut stream = open(request)?;
+        let mut stream = open(request, Begins::Again)?;
         let listening = stream.listen(wanted.wants(Since::After(since), filter)).await?;
         let begun = listening.channels.iter().map(|on| on.position).min().unwrap_or(since).max(since);
         stream.send_publications(&listening);
@@ -238,8 +239,9 @@ async fn turn(worker: &Worker) {
     let _ = receiver.await;
 }
 
-fn open(request: &Request) -> Result<Stream, Refusal> {
-    let options = StreamOptions { protocol: "pubnub", heartbeat: None, farewell: |_: &Close| Bytes::new() };
+fn open(request: &Request, begins: Begins) -> Result<Stream, Refusal> {
+    let farewell = |_: &Close| Bytes::new();
+    let options = StreamOptions { protocol: "pubnub", begins, heartbeat: None, farewell };
     Ok(request.worker.open_stream(Some(Arc::clone(&request.caller)), options)?)
 }
 

@@ -1,6 +1,7 @@
 //! What a request is refused with, and the shape in which each family of routes says so.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use antiphon_model::Position;
 use bytes::Bytes;
@@ -22,6 +23,9 @@ struct Reason {
     details: Vec<Detail>,
     /// Of files.
     code: Option<u32>,
+    retry_after: Option<Duration>,
+    /// Whether what came is no credential.
+    is_guess: bool,
 }
 
 /// What of a request is wrong.
@@ -52,7 +56,16 @@ impl Refusal {
     pub(crate) fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Refusal {
         let message = message.into();
         let details = Vec::new();
-        Refusal(Box::new(Reason { status, message, service: None, payload: None, details, code: None }))
+        Refusal(Box::new(Reason {
+            status,
+            message,
+            service: None,
+            payload: None,
+            details,
+            code: None,
+            retry_after: None,
+            is_guess: false,
+        }))
     }
 
     /// What the client says is wrong: 400.
@@ -62,7 +75,7 @@ impl Refusal {
 
     /// No keyset has this subscribe key.
     pub(crate) fn invalid_subscribe_key() -> Refusal {
-        Refusal::bad("Invalid Subscribe Key").by(ACCESS_MANAGER)
+        Refusal::bad("Invalid Subscribe Key").by(ACCESS_MANAGER).for_a_guess()
     }
 
     /// The caller may not; the access manager says so.
@@ -74,6 +87,29 @@ impl Refusal {
     pub(crate) fn by(mut self, service: &'static str) -> Refusal {
         self.0.service = Some(service);
         self
+    }
+
+    /// Too much in too short a time: 429, and when to come back.
+    pub(crate) fn too_many(message: impl Into<Cow<'static, str>>, retry_after: Duration) -> Refusal {
+        let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, message);
+        refusal.0.retry_after = Some(retry_after);
+        refusal
+    }
+
+    /// What came is no credential, which counts: see [`antiphon_access::Access::attempt`].
+    pub(crate) fn for_a_guess(mut self) -> Refusal {
+        self.0.is_guess = true;
+        self
+    }
+
+    /// Whether what came is no credential.
+    pub(crate) fn is_for_a_guess(&self) -> bool {
+        self.0.is_guess
+    }
+
+    /// When to come back, if that is known.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
     /// With what may not be done.

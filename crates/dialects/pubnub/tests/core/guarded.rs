@@ -19,6 +19,8 @@ enum Needs {
     Secret,
     /// Nothing, but what is on this channel is left out for who may not read it.
     LeftOut(&'static str),
+    /// Nothing, but what is on channels that who asks may not read stays as it is.
+    PassedOver,
     /// All of these permissions.
     All(&'static [(On, Bits)]),
 }
@@ -30,7 +32,7 @@ enum On {
     Uuid(&'static str),
 }
 
-use Needs::{All, LeftOut, Nothing, Secret, Ticket};
+use Needs::{All, LeftOut, Nothing, PassedOver, Secret, Ticket};
 use On::{Channel, Group, Uuid};
 
 const READ: Needs = All(&[(Channel("room"), Bits::READ)]);
@@ -89,10 +91,10 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/v1/files/{sub}/upload/{ticket}", Ticket),
     ("GET", "/v1/files/{sub}/download/{ticket}", Ticket),
     ("HEAD", "/v1/files/{sub}/download/{ticket}", Ticket),
-    ("GET", "/v1/push/sub-key/{sub}/devices/{device}", READ),
-    ("GET", "/v1/push/sub-key/{sub}/devices/{device}/remove", READ),
-    ("GET", "/v2/push/sub-key/{sub}/devices-apns2/{device}", READ),
-    ("GET", "/v2/push/sub-key/{sub}/devices-apns2/{device}/remove", READ),
+    ("GET", "/v1/push/sub-key/{sub}/devices/{device}", LeftOut("room")),
+    ("GET", "/v1/push/sub-key/{sub}/devices/{device}/remove", PassedOver),
+    ("GET", "/v2/push/sub-key/{sub}/devices-apns2/{device}", LeftOut("room")),
+    ("GET", "/v2/push/sub-key/{sub}/devices-apns2/{device}/remove", PassedOver),
     ("POST", "/v3/pam/{sub}/grant", Secret),
     ("DELETE", "/v3/pam/{sub}/grant/{token}", Secret),
     ("GET", "/v2/auth/grant/sub-key/{sub}", Secret),
@@ -244,6 +246,12 @@ fn nobody_does_anything_without_permission() {
                 LeftOut(name) if !is_a_token => {
                     assert_eq!(response.status, 200, "{method} {pattern} with {what}");
                     assert!(!response.text().contains(name), "{method} {pattern} with {what}: {response:?}");
+                }
+                PassedOver if !is_a_token => {
+                    assert_eq!(response.status, 200, "{method} {pattern} with {what}");
+                    let (devices, _) = request(pattern.trim_end_matches("/remove"));
+                    let left = server.0.request("GET", &signed(&server.0, "GET", &devices, b""), b"");
+                    assert!(left.text().contains("room"), "{method} {pattern} with {what}: {left:?}");
                 }
                 _ => assert_eq!(response.status, expected, "{method} {pattern} with {what}"),
             }

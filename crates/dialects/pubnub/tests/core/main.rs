@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use antiphon_access::{Access, HostPolicy};
 use antiphon_hub::{Rule, Rules};
 use antiphon_model::OrgId;
-use antiphon_net::{Close, Mounts, NetSettings, NodeInputs, Server, ServerParts, Worker};
+use antiphon_net::{Close, Listen, Mounts, NetSettings, NodeInputs, Server, ServerParts, Worker};
 use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
 use antiphon_pubnub::{PubNub, PubNubSettings};
 use antiphon_store::{MemoryStore, Store, StoreSettings};
@@ -103,7 +103,8 @@ impl Setup {
             PubNub::PREFIXES.iter().fold(mounts, |mounts, prefix| mounts.mount(*prefix, endpoint.clone()))
         };
         let settings = NetSettings { head_bytes_max: 128 << 10, ..NetSettings::default() };
-        let parts = ServerParts { settings, listen: vec!["127.0.0.1:0".parse().unwrap()], workers: 2 };
+        let parts =
+            ServerParts { settings, listen: vec![Listen::plain("127.0.0.1:0".parse().unwrap())], workers: 2 };
         Running { server: Some(Server::start(parts, node, endpoint).unwrap()) }
     }
 }

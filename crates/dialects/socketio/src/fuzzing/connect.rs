@@ -35,7 +35,7 @@ fn claim(auth: RawJson) {
         target: "/socket.io/".into(),
         headers: Headers::new(&HeaderMap::new()),
         extensions: Extensions::new(),
-        peer: Peer { address, local: address, tls: false },
+        peer: Peer::plain(address, address),
         issued: Timestamp(0),
     };
     let _ = Claim::of(&Handshake::new(Arc::new(engine), Some(auth)));

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use antiphon_access::{Access, LimitSettings, OrgSettings};
 use antiphon_hub::{Rule, Rules};
 use antiphon_model::OrgId;
-use antiphon_net::{Close, NetSettings, NodeInputs, Server, ServerParts};
+use antiphon_net::{Close, Listen, NetSettings, NodeInputs, Server, ServerParts};
 use antiphon_node::{Node, NodeParts, NodeSettings, OrgParts, SystemClock};
 use antiphon_socketio::{Event, HandlerResult, Io, Outcome, SocketIoSettings};
 use antiphon_store::{MemoryStore, Store, StoreSettings};
@@ -94,7 +94,11 @@ impl Setup {
             io.install(Arc::clone(&node), installed.take().unwrap());
             Ok(node)
         };
-        let parts = ServerParts { settings: net, listen: vec!["127.0.0.1:0".parse().unwrap()], workers };
+        let parts = ServerParts {
+            settings: net,
+            listen: vec![Listen::plain("127.0.0.1:0".parse().unwrap())],
+            workers,
+        };
         let served = io.clone();
         let server = Server::start(parts, node, move |worker| served.endpoint(worker)).unwrap();
         Running { server: Some(server), io }

@@ -15,7 +15,9 @@ impl Shared {
     pub(super) fn authenticate(&self, token: &Secret, client: &Client) -> Result<Arc<Caller>, Problem> {
         let before = self.caller();
         let hint = Some(&*before.identity.id);
-        let mut caller = self.node.access().authenticate(Some(token.expose()), hint, client.now().wall)?;
+        let (access, now) = (self.node.access(), client.now());
+        let show = || access.authenticate(Some(token.expose()), hint, now.wall);
+        let mut caller = access.attempt(before.network, now.monotonic, show)?.coming_from(before.network);
         if caller.org != before.org || caller.identity != before.identity {
             let detail = "the credential is another client's: open a connection of its own for it";
             return Err(Problem::new(ProblemKind::NotPermitted, detail));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use antiphon_hub::{Member, Reply};
-use antiphon_model::{Position, Publication, SessionId, Timestamp};
+use antiphon_model::{Position, Publication, Timestamp};
 use antiphon_net::{Gap, ListeningOn};
 use antiphon_node::Receipt;
 
@@ -14,9 +14,9 @@ use crate::wire::{json, message, ndjson};
 use antiphon_net::problem::Problem;
 
 /// `{"type":"open",…}`: the first message of all.
-pub(crate) fn open(session: SessionId, identity: &str, position: Position, out: &mut Vec<u8>) {
+pub(crate) fn open(session: u64, identity: &str, position: Position, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"type\":\"open\",\"session\":\"");
-    message::write_digits(session.0, out);
+    message::write_digits(session, out);
     out.extend_from_slice(b"\",\"identity\":");
     json::write_string(identity, out);
     position_member(position, out);

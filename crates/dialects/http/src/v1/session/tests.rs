@@ -19,7 +19,7 @@ impl Client {
         };
         let mut client = Client { session: Session::new(bounds), said: String::new() };
         let opened = client
-            .says(|session, out| session.handle_open(SessionId(9), "alice", Position(7), Vec::new(), out));
+            .says(|session, out| session.handle_open(SessionId(9), 9, "alice", Position(7), Vec::new(), out));
         assert!(opened.is_none());
         assert_eq!(client.heard(), r#"{"type":"open","session":"9","identity":"alice","position":"7"}"#);
         client
@@ -253,7 +253,7 @@ fn channels_of_the_url_are_subscribed_to_first() {
     let subscription =
         Subscription { channel, since: None, events: Vec::new(), presence: false, join: Join::No };
     let command = alice.says(|session, out| {
-        session.handle_open(SessionId(9), "alice", Position(7), vec![subscription], out)
+        session.handle_open(SessionId(9), 9, "alice", Position(7), vec![subscription], out)
     });
     assert!(matches!(command, Some(Command::Ordered(Ordered::Subscribe(_)))));
     assert!(alice.sends(r#"{"type":"unsubscribe","id":1,"channels":["room"]}"#).is_none());

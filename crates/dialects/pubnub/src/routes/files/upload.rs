@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use antiphon_model::{OrgId, Timestamp};
 use antiphon_net::request::{RequestBody, Rest};
-use antiphon_node::StoreError;
+use antiphon_node::{Overloaded, StoreError};
 use antiphon_store::Store;
 use bytes::Bytes;
 use futures_util::stream;
@@ -48,6 +48,8 @@ enum Refused {
     Form(String),
     #[error(transparent)]
     Disk(#[from] CannotKeep),
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
     #[error("The file cannot be kept.")]
     Unavailable,
 }
@@ -56,6 +58,7 @@ async fn receive(request: &mut Unread) -> Result<(), Refused> {
     let shared = Arc::clone(&request.shared);
     let settings = &shared.settings;
     let files = shared.files.opened().ok_or(Refused::Unavailable)?;
+    request.worker.node().overload().check()?;
     let now = request.worker.now().wall;
     let ticket =
         files.tickets.read(request.path.of("ticket"), Use::Upload, &request.keyset.subscribe_key, now)?;
@@ -218,7 +221,9 @@ impl Refused {
             Refused::Form(_) => (StatusCode::BAD_REQUEST, "MalformedPOSTRequest"),
             Refused::Disk(CannotKeep::TooLarge) => (StatusCode::BAD_REQUEST, "EntityTooLarge"),
             Refused::Disk(CannotKeep::Taken) => (StatusCode::CONFLICT, "OperationAborted"),
-            Refused::Disk(CannotKeep::TooMany) => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
+            Refused::Disk(CannotKeep::TooMany) | Refused::Overloaded(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "SlowDown")
+            }
             Refused::Disk(CannotKeep::Full) => (StatusCode::INSUFFICIENT_STORAGE, "InsufficientStorage"),
             Refused::Disk(CannotKeep::Io(error)) => {
                 tracing::warn!(%error, "a file cannot be kept");

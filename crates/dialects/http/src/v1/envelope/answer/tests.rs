@@ -29,7 +29,7 @@ fn every_answer_by_example() {
     let messages = [Arc::new(publication(4, "room", Payload::Binary(vec![0].into())))];
     for (written, expected) in [
         (
-            written(|out| open(SessionId(9), "al\"ice", Position(7), out)),
+            written(|out| open(9, "al\"ice", Position(7), out)),
             r#"{"type":"open","session":"9","identity":"al\"ice","position":"7"}"#,
         ),
         (written(|out| ok(&Id::Text("a\"b".into()), out)), r#"{"type":"ok","id":"a\"b"}"#),
