@@ -21,15 +21,9 @@ use crate::{Access, AuthError, Caller, Naming};
 
 /// The longest chain that is looked at: a certificate, and the authorities above it. With the same name each, they may be above each
 /// other in every order, so that each further one multiplies what there is to look at.
-const CHAIN_MAX: usize = 5;
+const CHAIN_MAX: usize = 4;
 
 impl Access {
-    /// The certificates of all authorities whose certificates are identities here.
-    pub fn client_roots(&self) -> Vec<CertificateDer<'static>> {
-        let tables = self.tables();
-        tables.authorities.iter().flat_map(Authority::certificates).cloned().collect()
-    }
-
     /// Whether the certificates of some authority are identities here.
     pub fn has_certificate_authorities(&self) -> bool {
         !self.tables().authorities.is_empty()

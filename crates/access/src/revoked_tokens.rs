@@ -123,8 +123,8 @@ impl Access {
         };
         let limits = self.org(org).map(|org| std::sync::Arc::clone(&org.limits));
         let max = limits.map_or(0, |limits| limits.revoked_tokens_max);
-        let added = self.revoked_tokens(org).is_some_and(|tokens| tokens.add(&revoked, max, now));
-        if added { Ok(revoked) } else { Err(RevokeError::TooMany) }
+        let added = self.revoked_tokens(org).and_then(|tokens| tokens.add(revoked, max, now));
+        added.ok_or(RevokeError::TooMany)
     }
 
     /// What [`Access::revoke`] has revoked in an org and is not over yet: tokens by when they are over, then identities by name.
@@ -145,7 +145,7 @@ impl Access {
     ) -> Result<(), UnreadableRevocation> {
         let revoked = RevokedToken::from_stored(key, value, until)?;
         if let Some(tokens) = self.revoked_tokens(org) {
-            tokens.add(&revoked, usize::MAX, Timestamp(0));
+            tokens.add(revoked, usize::MAX, Timestamp(0));
         }
         Ok(())
     }
@@ -216,26 +216,25 @@ impl RevokedTokens {
         self.admit(caller, id_of_session(cid), sub, Some(issued))
     }
 
-    /// False if there is no room.
-    fn add(&self, revoked: &RevokedToken, max: usize, now: Timestamp) -> bool {
+    /// Gives what counts from here on: for an identity, the latest of its times. None if there is no room.
+    fn add(&self, mut revoked: RevokedToken, max: usize, now: Timestamp) -> Option<RevokedToken> {
         let mut state = self.0.lock();
         let State { tokens, identities } = &mut *state;
-        let Some(identity) = &revoked.identity else {
+        let Some(identity) = &mut revoked.identity else {
             let until = revoked.until.unwrap_or(Timestamp(u64::MAX));
             let room = max.saturating_sub(identities.len());
-            return tokens.add(Revocation { token: revoked.id, until }, room, now);
+            return tokens.add(Revocation { token: revoked.id, until }, room, now).then_some(revoked);
         };
         if tokens.len() + identities.len() >= max && !identities.contains_key(&revoked.id) {
-            return false;
+            return None;
         }
         // Never takes back what was revoked before.
-        let before = identities.get(&revoked.id).map(|before| before.issued_before);
-        if before.is_none_or(|before| before < identity.issued_before) {
-            identities.insert(revoked.id, identity.clone());
-        }
+        let kept = identities.entry(revoked.id).or_insert_with(|| identity.clone());
+        kept.issued_before = kept.issued_before.max(identity.issued_before);
+        identity.issued_before = kept.issued_before;
         // Also those with newer tokens, who come back by them.
         tokens.end_callers_by(revoked.id);
-        true
+        Some(revoked)
     }
 
     fn list(&self) -> Vec<RevokedToken> {

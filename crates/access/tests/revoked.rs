@@ -76,7 +76,9 @@ fn all_tokens_of_an_identity_that_were_made_before_are_refused() {
     let newer = enter(&access, &new).unwrap();
     assert!(!newer.has_expired(at(NOW)) && enter(&access, &bob).is_ok());
     // An earlier time takes nothing back.
-    access.revoke(&acme(), Revoke::Identity { name: "ann", issued_before: at(NOW - 100) }, at(NOW)).unwrap();
+    let earlier = Revoke::Identity { name: "ann", issued_before: at(NOW - 100) };
+    let kept = access.revoke(&acme(), earlier, at(NOW)).unwrap();
+    assert_eq!(kept.identity.unwrap().issued_before, NumericDate(at(NOW)));
     assert_eq!(enter(&access, &old).unwrap_err(), AuthError::TokenRevoked);
     // A token that does not say when it was made may have been made before.
     let undated =

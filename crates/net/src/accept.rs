@@ -54,7 +54,11 @@ impl Worker {
                 Err(_) => continue,
             };
             self.node().metrics().accepted.inc();
-            let Ok(local) = listener.local_addr() else { continue };
+            let Ok(mut local) = listener.local_addr() else { continue };
+            if local.ip().is_unspecified() {
+                // It listens on all addresses of the machine: which one the client has called, only the connection knows.
+                local = socket.local_addr().unwrap_or(local);
+            }
             let network = self.0.settings.network(address.ip());
             let place = match self.may_connect(network) {
                 Ok(place) => place,

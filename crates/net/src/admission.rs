@@ -103,6 +103,8 @@ impl Worker {
         if let Some(address) = told.address {
             peer.address = address;
             peer.network = settings.network(address.ip());
+            // What was shown on the connection is the proxy's.
+            peer.certificate = None;
         }
     }
 

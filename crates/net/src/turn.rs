@@ -179,10 +179,11 @@ impl<E: Endpoint> Turns<E> {
     fn read(&mut self, cx: &mut Context<'_>) {
         self.paused = false;
         let mut bytes = 0;
+        let mut served = 0;
         let began = std::time::Instant::now();
         let count = self.worker.0.state.borrow().unread.len();
         for _ in 0..count {
-            if bytes >= READ_BYTES_PER_TURN || (bytes > 0 && began.elapsed() >= READ_TIME_PER_TURN) {
+            if bytes >= READ_BYTES_PER_TURN || (served > 0 && began.elapsed() >= READ_TIME_PER_TURN) {
                 return;
             }
             if self.worker.node().hub().is_congested() {
@@ -201,6 +202,7 @@ impl<E: Endpoint> Turns<E> {
                 key
             };
             bytes += self.worker.read(&self.endpoint, key);
+            served += 1;
         }
     }
 

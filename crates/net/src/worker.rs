@@ -107,7 +107,8 @@ pub(crate) struct Buffers {
 const READ_BUFFER_BYTES: usize = 64 << 10;
 
 /// What [`Worker::note_drop`] is told. All are counted from the start: an alert needs the zero before the one.
-const DROP_REASONS: [&str; 13] = [
+const DROP_REASONS: [&str; 14] = [
+    "client certificate refused",
     "close not answered",
     "close not read",
     "connect_rate_per_address",

@@ -119,10 +119,6 @@ impl Authority {
         &self.anchors
     }
 
-    pub(crate) fn certificates(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
-        self.certificates.iter()
-    }
-
     /// Who holds a certificate, which came with those that may lead from it to this authority.
     pub(super) fn holder(
         &self,

@@ -16,7 +16,7 @@ use crate::{CertificateInfo, Permission};
 pub struct CertificateAuthoritySettings {
     /// A file with the authority's certificate in PEM, or with several of the same authority: its next one beside the
     /// one that is about to expire. It is read again at a reload. Whoever can have a certificate signed by it is a
-    /// client of the org, so name an authority that signs for nobody else; no other org may name the same. A client may send up to four
+    /// client of the org, so name an authority that signs for nobody else; no other org may name the same. A client may send up to three
     /// authorities between its certificate and this one.
     pub ca_file: PathBuf,
     /// A file with lists of revoked certificates (CRL) in PEM, read again at a reload; connections of certificates that

@@ -75,8 +75,15 @@ impl Access {
         if self.tables().generation != generation {
             return Outcome::Outdated;
         }
-        let before = known.by_digest.get(&digest).filter(|before| is_same_client(&before.caller, &caller));
-        let revocation = before.map(|before| before.revocation.clone()).unwrap_or_default();
+        let revocation = match known.by_digest.get(&digest) {
+            Some(before) if is_same_client(&before.caller, &caller) => before.revocation.clone(),
+            Some(before) => {
+                // The reload that made it somebody else's has not come to it yet, and will not find it.
+                before.revocation.revoke();
+                Default::default()
+            }
+            None => Default::default(),
+        };
         let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
         let verified = Verified { caller, revocation, chain, at, generation };
         let caller = verified.caller();

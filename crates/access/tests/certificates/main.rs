@@ -42,7 +42,6 @@ fn two_orgs(files: &Files) -> (Access, [Authority; 2]) {
 fn a_certificate_is_an_identity_of_the_org_whose_authority_signed_it() {
     let files = Files::new();
     let (access, [acme, globex]) = two_orgs(&files);
-    assert_eq!(access.client_roots(), [acme.certificate(), globex.certificate()]);
     let chain = acme.signs(&client("sensor-7", 7));
     let caller = access.authenticate_certificate(&chain, NOW).unwrap();
     assert_eq!(caller.identity.kind, IdentityKind::Device);
@@ -157,16 +156,16 @@ fn a_way_up_has_an_end() {
     let root = Authority::root("root");
     let access = load(vec![org("acme", vec![settings(&files.write("ca", &root.pem()), "")])]).unwrap();
     let mut above = vec![root.below("1")];
-    for number in 2..=5 {
+    for number in 2..=4 {
         above.push(above.last().unwrap().below(&number.to_string()));
     }
-    for (count, expected) in [(4, is("acme", "a")), (5, Err(CertificateRefused::UnknownAuthority))] {
+    for (count, expected) in [(3, is("acme", "a")), (4, Err(CertificateRefused::UnknownAuthority))] {
         let mut chain = above[count - 1].signs(&client("a", 1));
         chain.extend(above[..count].iter().rev().map(Authority::certificate));
         assert_eq!(who(&access, &chain), expected, "{count} authorities");
     }
     // All have one name, so that each could be above each.
-    let maze: Vec<Authority> = (0..4).map(|_| Authority::root("maze")).collect();
+    let maze: Vec<Authority> = (0..3).map(|_| Authority::root("maze")).collect();
     let mut chain = maze[0].signs(&client("a", 1));
     chain.extend(maze.iter().map(Authority::certificate));
     assert_eq!(who(&access, &chain), Err(CertificateRefused::UnknownAuthority));

@@ -19,6 +19,9 @@ const READ_MAX: usize = 64 << 10;
 const READ_MIN: usize = 4 << 10;
 /// How many bytes of what is not whole yet are kept: a record has at most 16 KiB, and a client's certificates no more than this.
 const INCOMING_MAX: usize = 64 << 10;
+/// How many bytes of one read may say nothing: more than a handshake has. Records that are empty and changes of keys could keep a thread busy
+/// for as long as they come.
+const IDLE_MAX: usize = 128 << 10;
 
 thread_local! {
     /// What is read and written goes through here, so that a connection at rest has no buffers.
@@ -120,6 +123,7 @@ impl Session {
     /// [`Session::has_more`].
     pub(crate) fn read(&mut self, socket: &mut (impl Read + Write), into: &mut [u8]) -> io::Result<usize> {
         let mut filled = self.take_plain(into);
+        let mut idle = 0;
         SCRATCH.with_borrow_mut(|scratch| {
             loop {
                 if filled == into.len() {
@@ -144,6 +148,7 @@ impl Session {
                     self.end = Some(End::Closed);
                     continue;
                 }
+                idle += read;
                 scratch.wire[..at].copy_from_slice(&self.incoming);
                 filled += self.handle(&mut scratch.wire[..at + read], &mut into[filled..]);
                 // Answers of the handshake, and alerts. A socket that takes them later says so.
@@ -152,6 +157,9 @@ impl Session {
                         self.end.get_or_insert(End::Failed(error.kind()));
                     }
                     _ => {}
+                }
+                if filled == 0 && idle > IDLE_MAX {
+                    self.end.get_or_insert(End::Failed(io::ErrorKind::InvalidData));
                 }
                 // The socket is empty: what comes later is a new event.
                 if filled > 0 && read < most {

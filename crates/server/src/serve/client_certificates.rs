@@ -6,21 +6,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon_access::{Access, AuthError, CertificateRefused};
+use antiphon_access::{AuthError, CertificateRefused};
 use antiphon_model::Timestamp;
 use antiphon_net::tls;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use crate::serve::gate::Gate;
-
-/// Clients are told the names of the authorities up to so many bytes of them; a message of TLS has no room for more than 64 KiB.
-const NAMES_BYTES_MAX: usize = 16 << 10;
 
 /// Whether clients have to have a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,23 +26,15 @@ pub(crate) enum Wanted {
     Required,
 }
 
-/// What asks clients for certificates of the authorities that `access` knows, and of the server's own once it has started.
-pub(crate) fn verifier(gate: &Arc<Gate>, access: &Access, wanted: Wanted) -> Arc<dyn ClientCertVerifier> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(access.client_roots());
-    let mut names = roots.subjects();
-    // Without any, clients show what they have.
-    if names.iter().map(|name| name.as_ref().len()).sum::<usize>() > NAMES_BYTES_MAX {
-        names.clear();
-    }
+/// What asks clients for certificates of the authorities that access knows, once the server has started.
+pub(crate) fn verifier(gate: &Arc<Gate>, wanted: Wanted) -> Arc<dyn ClientCertVerifier> {
     let algorithms = tls::provider().signature_verification_algorithms;
-    Arc::new(ByAccess { gate: Arc::clone(gate), wanted, names, algorithms })
+    Arc::new(ByAccess { gate: Arc::clone(gate), wanted, algorithms })
 }
 
 struct ByAccess {
     gate: Arc<Gate>,
     wanted: Wanted,
-    names: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -57,7 +44,8 @@ impl ClientCertVerifier for ByAccess {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.names
+        // Without any, clients show what they have; names would be those of before a reload.
+        &[]
     }
 
     fn verify_client_cert(

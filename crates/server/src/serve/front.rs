@@ -76,7 +76,7 @@ impl FrontRules {
         }
         let redirected = match self.redirect {
             Redirect::Off => false,
-            Redirect::Remote => !peer.local.ip().is_loopback(),
+            Redirect::Remote => !peer.local.ip().to_canonical().is_loopback(),
             Redirect::All => true,
         };
         if peer.tls || !redirected || path.starts_with(HEALTH) || path.starts_with(CHALLENGES) {

@@ -93,7 +93,7 @@ impl Plan {
         let pubnub = pubnub(settings, &files, &hosts)?;
         let access = Access::load(access).map_err(|error| Failure::new(error.to_string()))?;
         let access = access.with_attempts(settings.limits.attempts());
-        let tls = Tls::new(&settings.tls, &gate, &access, &mut warnings)?;
+        let tls = Tls::new(&settings.tls, &gate, &mut warnings)?;
         if let Some(acme) = &settings.tls.acme {
             acme::check(acme)?;
         }

@@ -6,7 +6,6 @@ mod pair;
 use std::sync::Arc;
 use std::time::Duration;
 
-use antiphon_access::Access;
 use antiphon_net::Listen;
 use antiphon_net::tls::{Oldest, server_config};
 use rustls::server::{NoClientAuth, ServerConfig};
@@ -32,7 +31,6 @@ impl Tls {
     pub(crate) fn new(
         section: &TlsSection,
         gate: &Arc<Gate>,
-        access: &Access,
         warnings: &mut Vec<String>,
     ) -> Result<Option<Tls>, Failure> {
         let files = section.files().map_err(Failure::new)?;
@@ -53,7 +51,7 @@ impl Tls {
         };
         let verifier = match wanted {
             None => Arc::new(NoClientAuth),
-            Some(wanted) => client_certificates::verifier(gate, access, wanted),
+            Some(wanted) => client_certificates::verifier(gate, wanted),
         };
         let oldest = match section.min_version {
             TlsVersion::Tls12 => Oldest::Tls12,
