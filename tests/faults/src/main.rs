@@ -5,6 +5,7 @@
 //! calls, or a signal, a limit of the operating system, a hand in its files), and checks what its clients are told, that everything
 //! goes on when the fault is over, and that no acknowledged message is lost. What a client sees is noted as rows of a table, which
 //! is the one of `docs/faults.md`: a row that is not there, or there and not seen, is a failure.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a case fails by panicking, as a test does")]
 
 mod cases;

@@ -1,6 +1,6 @@
 //! Hostile peers against the real binary: each attack in turn, beside a crowd that behaves and must not notice.
 //!
-//! The harness starts the server, connects a crowd that speaks every dialect ([`crowd`]), and lets one publisher publish at a
+//! The harness starts the server, connects a crowd that speaks every dialect (`crowd`), and lets one publisher publish at a
 //! fixed rate. Then it runs one attack after another. Time is cut into windows, in turn a quiet one and one under attack, so that what
 //! else happens on the machine happens to both. After each attack it asks:
 //!
@@ -11,6 +11,7 @@
 //!
 //! It knows the server by its protocols alone: it shares no code with it, and its own frames are written by hand, because no
 //! library sends what attackers do.
+#![forbid(unsafe_code)]
 
 mod args;
 mod attack;

@@ -1,4 +1,5 @@
 //! `antiphon-hostile`: see the library.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@
 //! | `clients` | the dialects |
 //! | `watch`, `slope`, `plot` | the process |
 //! | `run` | the stages, and the judgement |
+#![forbid(unsafe_code)]
 
 mod channels;
 mod client;

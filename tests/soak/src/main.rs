@@ -1,4 +1,5 @@
 //! The command line of the long run. It ends with status 1 if anything was wrong.
+#![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
