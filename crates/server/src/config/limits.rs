@@ -28,8 +28,8 @@ pub(crate) struct LimitSettings {
     /// How fast connections may come from one address. Default: no limit. Each connection counts, whatever it is for; what sessions begin has
     /// limits of its own in `[org.limits]`. A crowd behind one address that comes back after a fault comes all at once, so give it a `burst`.
     pub(crate) connect_rate_per_address: Option<Rate>,
-    /// How many addresses that have no connection are remembered for what they used of their rate. Default: 100,000, about 100 bytes each. When
-    /// more come at once, the rest share one rate.
+    /// How many addresses are told apart for what they used of their rate, those with connections included. Default: 100,000, about 100 bytes each. When
+    /// more come at once, the rest share a few rates: have room for as many as connect.
     pub(crate) addresses_max: usize,
     /// How often one address may show a credential that is none: an API key, a JWT, a login, a signature or a key of PubNub's that is not
     /// valid. Default: 1 a second, 100 at once. Beyond it, what comes from there with a credential, be it valid, is answered 429 before it is looked at. One
