@@ -91,7 +91,7 @@ for (const workers of [1, 4]) {
         [listener, 'subscribe', ['private'], 'subscribe', 'private'],
         [listener, 'subscribe', [['news.x', 'private']], 'subscribe', 'private'],
         [listener, 'subscribe', [{ channel: 'news.x', join: true }], 'presence', 'news.x'],
-        [listener, 'subscribe', [{ channel: 'news.x', presence: true }], 'subscribe', 'news.x'],
+        [listener, 'subscribe', [{ channel: 'news.x', presence: true }], 'presence', 'news.x'],
         [listener, 'publish', ['news.today', 1], 'publish', 'news.today'],
         [listener, 'broadcast', ['news.today', 1], 'publish', 'news.today'],
         [listener, 'history', ['news.today'], 'history', 'news.today'],
