@@ -20,7 +20,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// How long the server waits, in milliseconds: far less than by default, so that a run sees the end of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waits {
-    /// For a request, and for its body at most a second more.
+    /// For a request, also for the next one, and for its body at most a second more.
     pub(crate) handshake: u64,
     /// For a sign of life of a WebSocket, and then for a pong.
     pub(crate) ping: u64,
@@ -41,6 +41,7 @@ pub(crate) fn toml(size: Size) -> String {
     format!(
         r#"[timeouts]
 handshake = "{handshake}ms"
+keep_alive = "{handshake}ms"
 close = "{close}ms"
 ping_interval = "{ping}ms"
 ping_timeout = "{ping}ms"
