@@ -427,8 +427,10 @@ def test_callbacks_cannot_wait_for_their_own_client(connect: Connect, channel_na
     assert "callback" in str(raised.get(timeout=5))
 
 
+# Whoever was begun in the background ignores Ctrl-C, and so does what it begins: the program has to say that it does not.
 PROGRAM = """
-import sys, antiphon
+import signal, sys, antiphon
+signal.signal(signal.SIGINT, signal.default_int_handler)
 exp = antiphon.connect(sys.argv[1])
 channel = exp.get_channel("program")
 listener = channel.listen("never")
