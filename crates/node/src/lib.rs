@@ -11,6 +11,7 @@ mod credentials;
 mod error;
 mod history;
 mod idempotency;
+mod keep;
 pub mod metrics;
 mod node;
 mod org;

@@ -1,20 +1,12 @@
 //! Tokens that operators revoke while the server runs: at once in access, then in the store.
 
-use std::time::Duration;
-
 use antiphon_access::{Access, Caller, Revoke, RevokeError, RevokedToken};
-use antiphon_store::{Store, StoreError};
-use tokio::sync::oneshot;
+use antiphon_store::{Item, Store, StoreError};
 
 use crate::Node;
 
 /// The store's name for what was revoked.
 const REVOKED: &str = "revoked-tokens";
-
-/// How often the store is asked again: nobody can ask for the same once more, since it is revoked.
-const STORE_TRIES: usize = 10;
-
-const STORE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why tokens were not revoked, or not for good.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -45,19 +37,9 @@ impl Node {
         let revoked = self.access().revoke(&caller.org, what, self.now().wall)?;
         tracing::info!(org = %caller.org, id = %revoked.id, by = &*caller.identity.id, "tokens were revoked");
         let (key, value) = revoked.to_stored();
-        let mut tries = 0;
-        loop {
-            let (done, kept) = oneshot::channel();
-            // Whoever asked may have gone.
-            let done = Box::new(move |outcome| _ = done.send(outcome));
-            self.store().put_item(&caller.org, REVOKED, &key, value.clone().into(), revoked.until, done);
-            match kept.await.unwrap_or(Err(StoreError::Closed)) {
-                Ok(()) => return Ok(revoked),
-                Err(error) if error.is_temporary() && tries < STORE_TRIES => tries += 1,
-                Err(error) => return Err(error.into()),
-            }
-            tokio::time::sleep(STORE_PAUSE).await;
-        }
+        let item = Item { key: key.into(), value: value.into(), expires: revoked.until };
+        self.keep_item(&caller.org, REVOKED, item).await?;
+        Ok(revoked)
     }
 
     /// Whether the caller may revoke tokens.

@@ -4,7 +4,7 @@ use antiphon_access::Keyset;
 use antiphon_access::pam::{AuthKeyGrant, AuthKeyGranted, GrantError, Revocation, RevokeError};
 use antiphon_model::Timestamp;
 use antiphon_node::{Node, StoreError};
-use antiphon_store::{Done, Store};
+use antiphon_store::{Done, Item, Store};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
@@ -94,26 +94,10 @@ impl Grants {
         now: Timestamp,
     ) -> Result<(), RevokeFailed> {
         let Revocation { token, until } = node.access().revoke_token(keyset, token, now)?;
-        let (store, key) = (node.store(), token.to_string());
-        let mut tries = 0;
-        loop {
-            let stored =
-                begin(|done| store.put_item(&keyset.org, REVOKED, &key, Bytes::new(), Some(until), done));
-            match stored.await.unwrap_or(Err(StoreError::Closed)) {
-                Ok(()) => return Ok(()),
-                // Nobody can ask for it again: it is revoked.
-                Err(error) if error.is_temporary() && tries < STORE_TRIES => tries += 1,
-                Err(error) => return Err(error.into()),
-            }
-            tokio::time::sleep(STORE_PAUSE).await;
-        }
+        let item = Item { key: token.to_string().into(), value: Bytes::new(), expires: Some(until) };
+        Ok(node.keep_item(&keyset.org, REVOKED, item).await?)
     }
 }
-
-/// How often the store is asked again to keep that a token was revoked.
-const STORE_TRIES: usize = 10;
-
-const STORE_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Why a grant fails.
 #[derive(Debug, thiserror::Error)]
