@@ -14,6 +14,7 @@ pub mod allocator;
 mod ambiguous;
 mod answered;
 mod arrival;
+mod aside;
 mod attach;
 mod caller;
 mod client;
@@ -56,6 +57,7 @@ mod workers;
 
 pub use addresses::AddressSettings;
 pub use arrival::Adopted;
+pub use aside::aside;
 pub use client::{Client, ClientAddress, Close, Outgoing};
 pub use endpoint::{Accept, Endpoint, Keepalive, Peer, PeerCertificate, Upgrade, WebSocketSession};
 pub use format::{Format, Label};

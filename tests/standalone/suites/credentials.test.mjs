@@ -28,10 +28,11 @@ for (const workers of [1, 4]) {
     };
     for (const [way, options] of Object.entries(ways)) {
       for (const transports of [['polling'], ['websocket']]) {
+        // Channels of its own: the sockets of the test before may still be leaving.
         test(`a key and a token in ${way}, by ${transports}`, async (t) => {
           for (const credential of ['acme-all-0123456789', token({ org: 'acme', sub: 'ann', permissions: [{ channels: ['*'], allow: ALL }] })]) {
             const socket = await connect(t, server.url, { transports, ...options(credential) });
-            const channel = `who.${credential.length}`;
+            const channel = `who.${way}.${transports}.${credential.length}`;
             await ok(socket, 'subscribe', { channel, join: true });
             const { members } = await ok(socket, 'presence', channel);
             assert.deepEqual(members, [{ identity: 'ann', sessions: 1 }]);

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use antiphon_access::{LoggedIn, Login, LoginAttempt, LoginError};
+use antiphon_net::aside;
 use antiphon_net::request::{RequestBody, host, text};
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -34,7 +35,7 @@ pub(super) async fn login(asking: Asking<'_>, body: &mut RequestBody) -> Answer 
     answer(&asking, logged_in)
 }
 
-/// Has a password checked on another thread: it takes longer than a worker's connections should wait.
+/// Has a password checked aside: it takes longer than a worker's connections should wait.
 async fn by_password(
     asking: &Asking<'_>,
     body: LoginBody,
@@ -42,7 +43,7 @@ async fn by_password(
 ) -> Result<LoggedIn, LoginError> {
     let turn = asking.shared.passwords.turn().await.map_err(|_| LoginError::Busy)?;
     let (node, lifetime) = (Arc::clone(asking.worker.node()), asking.shared.settings.token_lifetime);
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = aside(move || {
         let checked = match body.login() {
             Ok(login) => node.access().login(&login, lifetime, node.now().wall),
             Err(_) => Err(LoginError::BadCredentials),

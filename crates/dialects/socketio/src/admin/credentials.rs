@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use antiphon_net::aside;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -83,7 +84,7 @@ impl Inner {
         let Ok(_turn) = self.turn.acquire().await else { return false };
         let inner = Arc::clone(self);
         // Looked at whatever the name is, so that the time it takes does not tell which names there are.
-        let verified = tokio::task::spawn_blocking(move || {
+        let verified = aside(move || {
             bcrypt::verify(password, &inner.password_hash).unwrap_or(false) && username == inner.username
         });
         verified.await.unwrap_or(false)
