@@ -64,12 +64,12 @@ pub(crate) enum Received {
 }
 
 impl Worker {
-    /// Reads a connection once; says how many bytes came.
-    pub(crate) fn read<E: Endpoint>(&self, endpoint: &Rc<E>, key: ConnectionKey) -> usize {
+    /// Reads a connection once, at most `share` bytes; says how many came.
+    pub(crate) fn read<E: Endpoint>(&self, endpoint: &Rc<E>, key: ConnectionKey, share: usize) -> usize {
         let mut buffers = self.0.buffers.borrow_mut();
         let buffers = &mut *buffers;
-        let room = buffers.read.len();
-        match self.read_into(endpoint, key, &mut buffers.read, &mut buffers.inflater) {
+        let room = buffers.read.len().min(share);
+        match self.read_into(endpoint, key, &mut buffers.read[..room], &mut buffers.inflater) {
             Received::Nothing => 0,
             Received::Over => {
                 self.close_connection(key);

@@ -23,8 +23,12 @@ const EVENTS_PER_TURN: usize = 1024;
 const READ_BYTES_PER_TURN: usize = 1 << 20;
 
 /// For how long is read before what came of it is delivered and written: small messages cost more than their bytes tell. One
-/// read, of at most 64 KiB, is always done to its end.
+/// read is always done to its end.
 const READ_TIME_PER_TURN: Duration = Duration::from_millis(4);
+
+/// How much one connection is read while others wait: some hundreds of the smallest messages, which take a few
+/// microseconds each.
+const READ_BYTES_OF_MANY: usize = 8 << 10;
 
 /// How soon publishers that were held back are read again.
 const CONGESTED_PAUSE: Duration = Duration::from_millis(1);
@@ -182,6 +186,7 @@ impl<E: Endpoint> Turns<E> {
         let mut served = 0;
         let began = std::time::Instant::now();
         let count = self.worker.0.state.borrow().unread.len();
+        let share = if count > 1 { READ_BYTES_OF_MANY } else { usize::MAX };
         for _ in 0..count {
             if bytes >= READ_BYTES_PER_TURN || (served > 0 && began.elapsed() >= READ_TIME_PER_TURN) {
                 return;
@@ -201,7 +206,7 @@ impl<E: Endpoint> Turns<E> {
                 connection.unread = false;
                 key
             };
-            bytes += self.worker.read(&self.endpoint, key);
+            bytes += self.worker.read(&self.endpoint, key, share);
             served += 1;
         }
     }

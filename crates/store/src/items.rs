@@ -33,7 +33,7 @@ pub struct ItemPage {
 impl dyn Store {
     /// Keeps an item until it expires or is removed; the one of the same collection and key is replaced.
     ///
-    /// `done` is told [`StoreError::LimitReached`] if the org has as many as `items_max` allows.
+    /// `done` is told [`StoreError::LimitReached`] if the org has as many in the collection as `items_max` allows.
     pub fn put_item(
         &self,
         org: &OrgId,
@@ -106,6 +106,11 @@ pub(crate) struct ItemKey {
 impl ItemKey {
     pub(crate) fn new(org: &OrgId, collection: &str, key: &str) -> ItemKey {
         ItemKey { org: org.clone(), collection: collection.into(), key: key.into() }
+    }
+
+    /// What it is counted with.
+    pub(crate) fn counted(&self) -> (OrgId, Box<str>) {
+        (self.org.clone(), self.collection.clone())
     }
 
     fn bytes(&self) -> usize {

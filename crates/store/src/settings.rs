@@ -97,8 +97,8 @@ pub struct StoreSettings {
     pub objects_max: usize,
     /// Memberships that an org has at most, 10,000,000 by default; more are refused. They take memory in the memory backend, disk in SQLite.
     pub memberships_max: usize,
-    /// Items that an org has at most, 1,000,000 by default; more are refused. Dialects keep their groups, files and registrations as items.
-    /// They take memory in the memory backend, disk in SQLite.
+    /// Items of one kind that an org has at most, 1,000,000 by default; more are refused. Dialects keep their groups, files, registrations
+    /// and revocations as items, each a kind of its own, so that none takes the room of another. They take memory in the memory backend, disk in SQLite.
     pub items_max: usize,
     /// How long one list of objects or memberships may take, in milliseconds, 1000 by default; then it fails. A filter has to look at
     /// every object of the org, and whoever else reads waits meanwhile. SQLite only.

@@ -92,6 +92,7 @@ password = "{PASSWORD}"
 [[org.rule]]
 channels = "flood*"
 persist = false
+history_age = "2s"
 ring_size = 4
 
 [[org]]

@@ -1,7 +1,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::EXPECT;
 use http::request::Parts;
 use http_body::Body;
@@ -94,21 +94,20 @@ where
     }
 
     async fn collect(&mut self, bytes_max: usize) -> Result<Bytes, Problem> {
-        let mut first = Bytes::new();
-        let mut all = BytesMut::new();
+        let mut all = Vec::new();
         while let Some(data) = self.next().await? {
-            if first.len() + all.len() + data.len() > bytes_max {
+            if all.len() + data.len() > bytes_max {
                 return Err(too_large(bytes_max));
             }
-            if first.is_empty() && all.is_empty() {
-                // Most bodies come in one piece, which need not be copied.
-                first = data;
-                continue;
+            // Copied, although most bodies come in one piece: what is kept of it, perhaps for long, would keep all of the buffer that
+            // the connection was read into.
+            if all.is_empty() {
+                all.reserve_exact(data.len());
             }
-            all.extend_from_slice(&std::mem::take(&mut first));
             all.extend_from_slice(&data);
         }
-        Ok(if all.is_empty() { first } else { all.freeze() })
+        all.shrink_to_fit();
+        Ok(all.into())
     }
 
     /// Reads what is left of it for nothing, before the request is answered: a connection that is closed with bytes

@@ -12,7 +12,8 @@ use crate::{Item, ItemPage, StoreError};
 pub(super) struct ItemMap {
     by_key: BTreeMap<ItemKey, Stored>,
     expiries: BTreeSet<(Timestamp, ItemKey)>,
-    counts: HashMap<OrgId, usize>,
+    /// By org and collection.
+    counts: HashMap<(OrgId, Box<str>), usize>,
 }
 
 struct Stored {
@@ -36,7 +37,7 @@ impl ItemMap {
         if let Some(expires) = removed.expires {
             self.expiries.remove(&(expires, key.clone()));
         }
-        if let Some(count) = self.counts.get_mut(&key.org) {
+        if let Some(count) = self.counts.get_mut(&key.counted()) {
             *count -= 1;
         }
         Some(removed)
@@ -46,7 +47,7 @@ impl ItemMap {
         if let Some(expires) = stored.expires {
             self.expiries.insert((expires, key.clone()));
         }
-        *self.counts.entry(key.org.clone()).or_default() += 1;
+        *self.counts.entry(key.counted()).or_default() += 1;
         self.by_key.insert(key, stored);
     }
 
@@ -68,7 +69,7 @@ impl State {
         expires: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let items = &mut self.items;
-        let count = items.counts.get(&key.org).copied().unwrap_or(0);
+        let count = items.counts.get(&key.counted()).copied().unwrap_or(0);
         if count >= self.settings.items_max && !items.by_key.contains_key(key) {
             return Err(StoreError::LimitReached("items_max"));
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use antiphon_model::{OrgId, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, ToSql};
 
 use super::channels::{self, Channels};
 use super::history::Histories;
@@ -76,11 +76,12 @@ impl Writing<'_> {
 }
 
 /// What an org has a limited number of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Counted {
     Objects,
     Memberships,
-    Items,
+    /// Those of one collection: clients can fill some of them, and what others keep must find room all the same.
+    Items(Box<str>),
 }
 
 /// How many of each there are, without asking the database each time.
@@ -102,17 +103,22 @@ impl Counts {
         counted: Counted,
         org: i64,
     ) -> rusqlite::Result<usize> {
-        if let Some(count) = self.known.get(&(counted, org)) {
+        let known = (counted, org);
+        if let Some(count) = self.known.get(&known) {
             return Ok(*count);
         }
-        let sql = match counted {
-            Counted::Objects => "SELECT count(*) FROM objects WHERE org_id = ?1",
-            Counted::Memberships => "SELECT count(*) FROM memberships WHERE org_id = ?1",
-            Counted::Items => "SELECT count(*) FROM items WHERE org_id = ?1",
+        let count = |sql, params: &[&dyn ToSql]| -> rusqlite::Result<i64> {
+            connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))
         };
-        let count: i64 = connection.prepare_cached(sql)?.query_row([org], |row| row.get(0))?;
-        let count = usize::try_from(count).unwrap_or(0);
-        self.known.insert((counted, org), count);
+        let count = match &known.0 {
+            Counted::Objects => count("SELECT count(*) FROM objects WHERE org_id = ?1", &[&org]),
+            Counted::Memberships => count("SELECT count(*) FROM memberships WHERE org_id = ?1", &[&org]),
+            Counted::Items(collection) => {
+                count("SELECT count(*) FROM items WHERE org_id = ?1 AND collection = ?2", &[&org, collection])
+            }
+        };
+        let count = usize::try_from(count?).unwrap_or(0);
+        self.known.insert(known, count);
         Ok(count)
     }
 

@@ -28,7 +28,8 @@ pub(crate) fn put_item(
     if replaced > 0 {
         return Ok(());
     }
-    let count = writing.counts.of(writing.connection, Counted::Items, org)?;
+    let counted = Counted::Items(key.collection.clone());
+    let count = writing.counts.of(writing.connection, counted.clone(), org)?;
     if count >= writing.settings.items_max {
         return Err(StoreError::LimitReached("items_max").into());
     }
@@ -38,7 +39,7 @@ pub(crate) fn put_item(
             "INSERT INTO items (org_id, collection, key, value, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(values)?;
-    writing.counts.set(Counted::Items, org, count + 1);
+    writing.counts.set(counted, org, count + 1);
     Ok(())
 }
 
@@ -54,7 +55,7 @@ pub(crate) fn remove_item(writing: &mut Writing<'_>, key: &ItemKey) -> Result<bo
     let Some(expires) = expires else {
         return Ok(false);
     };
-    writing.counts.removed_one(Counted::Items, org);
+    writing.counts.removed_one(Counted::Items(key.collection.clone()), org);
     Ok(expires.is_none_or(|expires| expires > clamp(writing.now.0)))
 }
 
@@ -75,11 +76,12 @@ pub(super) fn remove_expired(
     // One by one: of a list of them SQLite would look for each org's by looking at all of its items.
     let mut delete =
         connection.prepare_cached("DELETE FROM items WHERE org_id = ?1 AND collection = ?2 AND key = ?3")?;
-    for (org, collection, key) in &expired {
+    let removed = expired.len() as u64;
+    for (org, collection, key) in expired {
         delete.execute(params![org, collection, key])?;
-        counts.removed_one(Counted::Items, *org);
+        counts.removed_one(Counted::Items(collection), org);
     }
-    Ok(expired.len() as u64)
+    Ok(removed)
 }
 
 pub(crate) fn item(reading: &Reading<'_>, key: &ItemKey) -> Result<Option<Bytes>, StoreError> {

@@ -115,12 +115,13 @@ pub(crate) fn items_are_bounded(fixture: &Fixture) {
     let settings = StoreSettings { items_max: 2, page_bytes_max: 10_000, ..StoreSettings::default() };
     let store = fixture.open_with(&settings);
     put(&store, "groups", "a", &"x".repeat(6_000), None).unwrap();
-    put(&store, "other", "b", "1", None).unwrap();
+    put(&store, "groups", "b", "1", None).unwrap();
+    assert_eq!(put(&store, "other", "b", "1", None), Ok(()), "one collection takes no room of another");
     assert_eq!(put(&store, "groups", "c", "1", None), Err(StoreError::LimitReached("items_max")));
-    assert_eq!(put(&store, "other", "b", "2", None), Ok(()), "one that is replaced takes no other's place");
+    assert_eq!(put(&store, "groups", "b", "2", None), Ok(()), "one that is replaced takes no other's place");
     let elsewhere = done(|done| store.put_item(&OrgId::new("other"), "groups", "c", "1".into(), None, done));
     assert_eq!(elsewhere, Ok(()));
-    assert!(remove(&store, "other", "b"));
+    assert!(remove(&store, "groups", "b"));
     assert_eq!(put(&store, "groups", "c", &"x".repeat(6_000), None), Ok(()));
     let first = page(&store, None, "", 9);
     assert_eq!((keys(&first), first.more), (vec!["a"], true));
