@@ -31,7 +31,7 @@ impl RawJson {
     /// It is not, or it nests deeper than [`JSON_DEPTH_MAX`].
     pub fn new(text: Bytes) -> Result<RawJson, InvalidJson> {
         // `from_str` because `IgnoredAny` would skip over strings that are not UTF-8.
-        let checked = std::str::from_utf8(&text).map_err(|e| serde::de::Error::custom(e.to_string()));
+        let checked = simdutf8::basic::from_utf8(&text).map_err(serde::de::Error::custom);
         checked.and_then(serde_json::from_str::<IgnoredAny>)?;
         RawJson::shallow(text)
     }
@@ -41,9 +41,8 @@ impl RawJson {
     /// # Errors
     /// It nests deeper than [`JSON_DEPTH_MAX`].
     pub fn shallow(text: Bytes) -> Result<RawJson, InvalidJson> {
-        // `[` and `{` differ in one bit. Few texts have so many of them that it matters where they stand.
-        let openings = text.iter().filter(|byte| **byte | 0x20 == b'{').count();
-        if openings > JSON_DEPTH_MAX && depth(&text) > JSON_DEPTH_MAX {
+        // Few texts have so many brackets that it matters where they stand.
+        if text.len() > JSON_DEPTH_MAX && openings(&text) > JSON_DEPTH_MAX && depth(&text) > JSON_DEPTH_MAX {
             return Err(InvalidJson::TooDeep);
         }
         Ok(RawJson::from_serializer(text))
@@ -64,8 +63,15 @@ impl RawJson {
     /// The text.
     pub fn as_str(&self) -> &str {
         // Checked on construction. An empty text would break its readers less than a panic.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        simdutf8::basic::from_utf8(&self.0).unwrap_or_default()
     }
+}
+
+/// How many arrays and objects begin in a text, or seem to.
+fn openings(text: &[u8]) -> usize {
+    // `[` and `{` differ in one bit. So many bytes at once that a byte can count them: that is done sixteen at a time.
+    let count = |bytes: &[u8]| bytes.iter().fold(0_u8, |count, byte| count + u8::from(byte | 0x20 == b'{'));
+    text.chunks(usize::from(u8::MAX)).map(|bytes| usize::from(count(bytes))).sum()
 }
 
 /// How deep a JSON value nests.

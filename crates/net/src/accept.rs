@@ -14,7 +14,7 @@ use crate::tls::session::Session;
 use crate::{Listen, Peer, Worker};
 
 /// How many connections are accepted before what is there is served.
-const ACCEPTS_PER_TURN: usize = 256;
+const ACCEPTS_PER_TURN: usize = 64;
 
 /// How often it is logged at most that nobody can be accepted.
 const COMPLAINTS_INTERVAL: Duration = Duration::from_secs(1);

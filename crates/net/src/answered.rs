@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
 use crate::addresses::Place;
-use crate::heads::UnderWay;
+use crate::heads::{Requests, UnderWay};
+use crate::stream;
 
 /// As much as one frame of HTTP/2 has.
 const PIECE_BYTES: usize = 16 << 10;
@@ -30,15 +32,30 @@ pub(crate) struct Answered<B> {
     pieces: Pieces,
     /// What is left of the last of the body's own.
     rest: Bytes,
-    /// The request's place among those of its address, if a proxy brought it.
+    /// The request's place among those of its address, if a proxy brought it and it is not the connection's.
     _place: Option<Place>,
+    /// Where it is noted what the body gives, if the answer has the connection to itself.
+    alone: Option<Alone>,
     /// The connection's next head may begin when this is dropped.
     _under_way: UnderWay,
 }
 
 impl<B: Body<Data = Bytes>> Answered<B> {
     pub(crate) fn new(body: B, pieces: Pieces, place: Option<Place>, under_way: UnderWay) -> Answered<B> {
-        Answered { body: Box::pin(body), pieces, rest: Bytes::new(), _place: place, _under_way: under_way }
+        let (body, rest) = (Box::pin(body), Bytes::new());
+        Answered { body, pieces, rest, _place: place, alone: None, _under_way: under_way }
+    }
+
+    /// An answer that has its connection to itself, and can leave hyper with it.
+    pub(crate) fn alone(
+        body: B,
+        place: Option<Place>,
+        under_way: UnderWay,
+        requests: Arc<Requests>,
+    ) -> Answered<B> {
+        requests.set_place(place);
+        let alone = Some(Alone(requests));
+        Answered { alone, ..Answered::new(body, Pieces::Whole, None, under_way) }
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
@@ -67,7 +84,11 @@ impl<B: Body<Data = Bytes>> Body for Answered<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        stream::take_waiting();
         let polled = self.poll_piece(cx);
+        if let Some(Alone(requests)) = &self.alone {
+            requests.note_body(stream::take_waiting());
+        }
         let taken = if matches!(polled, Poll::Ready(Some(_))) { Taken::Piece } else { Taken::Nothing };
         LAST.set(Some(taken));
         polled
@@ -86,6 +107,15 @@ impl<B: Body<Data = Bytes>> Body for Answered<B> {
             hint.set_upper(upper + rest);
         }
         hint
+    }
+}
+
+/// The note of an answer, until it is over.
+struct Alone(Arc<Requests>);
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.0.note_answered();
     }
 }
 

@@ -7,6 +7,7 @@ use antiphon_model::{Monotonic, SessionId};
 use crate::arrival::Way;
 use crate::session::SessionKey;
 use crate::socket::Socket;
+use crate::streaming::Streaming;
 use crate::websocket::{
     self, CloseCode, CloseState, Decoder, Event, Inflater, Input, MessageKind, OnClose, ProtocolError,
 };
@@ -39,6 +40,8 @@ pub(crate) enum Phase {
     Request,
     /// A WebSocket. None while its dialect's code runs.
     Open(Option<Box<Open>>),
+    /// An HTTP answer that goes on for as long as its session.
+    Streaming(Box<Streaming>),
     /// Its last bytes are written; what the peer still sends is not read by anybody.
     Closing { until: Monotonic },
 }
@@ -143,7 +146,7 @@ impl Worker {
                     }
                     (read, None)
                 }
-                Phase::Proxy | Phase::Closing { .. } => return Received::Bytes(read),
+                Phase::Proxy | Phase::Streaming(_) | Phase::Closing { .. } => return Received::Bytes(read),
                 Phase::Open(open) => (read, Some(open.take().expect("nothing is read while a dialect runs"))),
             }
         };

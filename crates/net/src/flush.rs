@@ -50,6 +50,9 @@ impl Worker {
 
     /// Sends the close frame of a connection that is to be closed, or ends it if that is done.
     fn say_goodbye(&self, key: ConnectionKey, session: SessionKey) {
+        if self.end_streaming(key, session) {
+            return;
+        }
         let mut open = {
             let mut state = self.0.state.borrow_mut();
             let Some(Connection { phase: Phase::Open(open), .. }) = state.connections.get_mut(key.0 as usize)

@@ -23,6 +23,8 @@ pub struct Format {
 pub(crate) enum Framing {
     /// Nothing: a stream.
     None,
+    /// A chunk of an HTTP/1.1 body, around all that is written at once: whoever puts it into an outbox makes one of it, see [`crate::chunk`].
+    Chunked,
     /// A WebSocket frame.
     WebSocket,
     /// A WebSocket frame, compressed if that makes it smaller.

@@ -10,18 +10,35 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use antiphon_model::SessionId;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use crate::addresses::Place;
 use crate::rewound::Rewound;
+use crate::session::SessionKey;
+use crate::streaming::Leaving;
 
 /// What is known of a connection's requests, by those who answer them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Requests {
+    /// The answer under way, where it could leave hyper.
+    stream: Mutex<Stream>,
     /// Those that have been read.
     read: AtomicU32,
     /// Those that are being answered. With HTTP/2 one for good: its bytes are not heads alone, and it has pings.
     under_way: AtomicU32,
+}
+
+/// An answer that is nothing but a session's stream.
+#[derive(Default)]
+struct Stream {
+    /// Its session, while all is written that it had.
+    session: Option<(SessionKey, SessionId)>,
+    /// Whether hyper has written all that it was given.
+    written: bool,
+    place: Option<Place>,
 }
 
 /// A request while it is answered.
@@ -36,6 +53,37 @@ impl Requests {
         UnderWay(Arc::clone(self))
     }
 
+    /// Notes the place of the request that is being answered.
+    pub(crate) fn set_place(&self, place: Option<Place>) {
+        *self.stream.lock() = Stream { place, ..Stream::default() };
+    }
+
+    /// Notes what the body of the answer gave: nothing, and the session whose stream it is, or something that hyper is to write.
+    pub(crate) fn note_body(&self, waiting: Option<(SessionKey, SessionId)>) {
+        let mut stream = self.stream.lock();
+        stream.session = waiting;
+        // hyper asks again when it has written all.
+        stream.written &= waiting.is_some();
+    }
+
+    /// Forgets the answer: it is over.
+    pub(crate) fn note_answered(&self) {
+        let over = std::mem::take(&mut *self.stream.lock());
+        // Its place is given up without the lock.
+        drop(over);
+    }
+
+    /// The stream, if all is written that it had.
+    pub(crate) fn take_leaving(&self) -> Option<Leaving> {
+        let mut stream = self.stream.lock();
+        let session = stream.session.filter(|_| stream.written)?;
+        Some(Leaving { session, place: stream.place.take() })
+    }
+
+    fn note_written(&self) {
+        self.stream.lock().written = true;
+    }
+
     /// Whether there has been one.
     pub(crate) fn any(&self) -> bool {
         self.read.load(Ordering::Relaxed) > 0
@@ -48,9 +96,31 @@ impl Drop for UnderWay {
     }
 }
 
+/// A socket that can be taken away from hyper.
+#[derive(Clone)]
+pub(crate) struct SharedSocket(Arc<Mutex<Option<Rewound>>>);
+
+impl SharedSocket {
+    pub(crate) fn new(socket: Rewound) -> SharedSocket {
+        SharedSocket(Arc::new(Mutex::new(Some(socket))))
+    }
+
+    /// Takes it away: for hyper it is an error from here on.
+    pub(crate) fn take(&self) -> Option<Rewound> {
+        self.0.lock().take()
+    }
+
+    fn with<T>(&self, work: impl FnOnce(Pin<&mut Rewound>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match &mut *self.0.lock() {
+            Some(socket) => work(Pin::new(socket)),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
 /// A socket on which each head has only so much time.
 pub(crate) struct Heads {
-    socket: Rewound,
+    socket: SharedSocket,
     requests: Arc<Requests>,
     timeout: Duration,
     /// When the head that is being read began, and how many requests there were before it.
@@ -59,13 +129,13 @@ pub(crate) struct Heads {
 }
 
 impl Heads {
-    pub(crate) fn new(socket: Rewound, requests: Arc<Requests>, timeout: Duration) -> Heads {
+    pub(crate) fn new(socket: SharedSocket, requests: Arc<Requests>, timeout: Duration) -> Heads {
         Heads { socket, requests, timeout, begun: None, late: None }
     }
 
-    /// The socket.
-    pub(crate) fn into_inner(self) -> Rewound {
-        self.socket
+    /// The socket, unless it has been taken away.
+    pub(crate) fn into_inner(self) -> Option<Rewound> {
+        self.socket.take()
     }
 
     /// When the head that is being read began, if one is.
@@ -85,7 +155,7 @@ impl AsyncRead for Heads {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let filled = into.filled().len();
-        let read = Pin::new(&mut self.socket).poll_read(cx, into);
+        let read = self.socket.with(|socket| socket.poll_read(cx, into));
         if self.requests.under_way.load(Ordering::Relaxed) > 0 {
             return read;
         }
@@ -104,27 +174,32 @@ impl AsyncRead for Heads {
 }
 
 impl AsyncWrite for Heads {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.socket.with(|socket| socket.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+        self.socket.with(|socket| socket.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        self.socket.0.lock().as_ref().is_some_and(Rewound::is_write_vectored)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+    /// hyper flushes when it has written all that it was given.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.socket.with(|socket| socket.poll_flush(cx));
+        if let Poll::Ready(Ok(())) = flushed {
+            self.requests.note_written();
+        }
+        flushed
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.with(|socket| socket.poll_shutdown(cx))
     }
 }

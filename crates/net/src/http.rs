@@ -1,8 +1,11 @@
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use antiphon_access::Network;
@@ -26,9 +29,10 @@ use crate::arrival::{Arrival, Switched, Way};
 use crate::connection::ConnectionKey;
 use crate::format::Framing;
 use crate::handshake::{Answer, bad_upgrade, nowhere};
-use crate::heads::{Heads, Requests};
+use crate::heads::{Heads, Requests, SharedSocket};
 use crate::rewound::Rewound;
 use crate::socket::Detached;
+use crate::streaming::Leaving;
 use crate::{Accept, Endpoint, Peer, Upgrade, Worker, websocket};
 
 impl Worker {
@@ -66,19 +70,26 @@ impl Worker {
         let settings = &self.0.settings;
         let socket = Rewound::new(read, socket, settings.write_timeout)?;
         let requests = Arc::new(Requests::default());
-        let socket = Heads::new(socket, Arc::clone(&requests), settings.handshake_timeout);
+        let shared = SharedSocket::new(socket);
+        let socket = Heads::new(shared.clone(), Arc::clone(&requests), settings.handshake_timeout);
         let worker = self.clone();
+        let on = peer.clone();
         let noted = Arc::clone(&requests);
         let decided = Cell::new(decided);
         let service = service_fn(move |request: Request<Incoming>| {
             let under_way = noted.begin(request.version());
-            let http2 = request.version() == http::Version::HTTP_2;
-            let pieces = if http2 { Pieces::Frames } else { Pieces::Whole };
+            let version = request.version();
+            let requests = Arc::clone(&noted);
             // Begun at once: when the peer goes in the same moment, hyper drops what comes back without having waited for it.
             let answer = worker.admit_and_answer(&endpoint, request, &peer, decided.take());
             async move {
                 let (response, place) = answer.await;
-                let response = response.map(|body| Answered::new(body, pieces, place, under_way));
+                let response = response.map(|body| match version {
+                    // Its body is in chunks where its length is not known.
+                    http::Version::HTTP_11 => Answered::alone(body, place, under_way, requests),
+                    http::Version::HTTP_2 => Answered::new(body, Pieces::Frames, place, under_way),
+                    _ => Answered::new(body, Pieces::Whole, place, under_way),
+                });
                 Ok::<_, Infallible>(response)
             }
         });
@@ -97,6 +108,7 @@ impl Worker {
             .keep_alive_timeout(settings.ping_timeout);
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
         tokio::pin!(connection);
+        let noted = Arc::clone(&requests);
         let mut drained = self.0.drained.subscribe();
         let (mut drains, mut new) = (false, true);
         // hyper has a limit on the time a head takes, but none on how long it may take to tell HTTP/1 from HTTP/2.
@@ -104,7 +116,13 @@ impl Worker {
         tokio::pin!(too_late);
         loop {
             tokio::select! {
-                result = &mut connection => return result,
+                served = poll_fn(|cx| poll_served(connection.as_mut(), &noted, cx)) => match served {
+                    Served::Ended(result) => return result,
+                    Served::Leaves(leaving) => {
+                        let socket = shared.take().ok_or_else(not_connected)?;
+                        return Ok(self.carry_on(leaving, socket, on)?);
+                    }
+                },
                 _ = drained.wait_for(|drained| *drained), if !drains => {
                     drains = true;
                     connection.as_mut().graceful_shutdown();
@@ -265,13 +283,38 @@ impl Worker {
     }
 }
 
+fn not_connected() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+/// What becomes of a connection that hyper serves.
+enum Served<T> {
+    Ended(T),
+    /// It has nothing on it any more but a stream, of which all is written that there was.
+    Leaves(Leaving),
+}
+
+fn poll_served<C: Future>(
+    connection: Pin<&mut C>,
+    requests: &Requests,
+    cx: &mut Context<'_>,
+) -> Poll<Served<C::Output>> {
+    match connection.poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Served::Ended(result)),
+        Poll::Pending => {
+            requests.take_leaving().map_or(Poll::Pending, |leaving| Poll::Ready(Served::Leaves(leaving)))
+        }
+    }
+}
+
 /// The socket of a connection that hyper upgraded, and what has been read of it.
 async fn taken_back(
     upgraded: hyper::upgrade::OnUpgrade,
 ) -> Result<(Detached, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
     let parts = auto::upgrade::downcast::<TokioIo<Heads>>(upgraded.await?)
         .map_err(|_| io::Error::other("the connection is not one that a worker gave to hyper"))?;
-    let (read, socket) = parts.io.into_inner().into_inner().into_parts()?;
+    let socket = parts.io.into_inner().into_inner().ok_or_else(not_connected)?;
+    let (read, socket) = socket.into_parts()?;
     // What hyper has read already comes before what it has not.
     let rest = [&parts.read_buf[..], &read[..]].concat();
     Ok((socket, rest))

@@ -54,6 +54,13 @@ pub(crate) struct Missed {
     pub(crate) publication: Arc<Publication>,
 }
 
+impl Missed {
+    /// Whether two are wanted in the same bytes.
+    pub(crate) fn is_wanted_as(&self, other: &Missed) -> bool {
+        std::ptr::eq(self.format, other.format) && self.label == other.label
+    }
+}
+
 impl Listening {
     /// Keeps of what was missed what `wanted` says yes to.
     pub fn retain_missed(&mut self, mut wanted: impl FnMut(&Publication) -> bool) {

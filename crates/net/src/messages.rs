@@ -39,7 +39,7 @@ impl<'a> Messages<'a> {
     /// A stream knows no kinds of messages, and what is a text has to be UTF-8.
     pub fn message<R>(&mut self, kind: MessageKind, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         match self.framing {
-            Framing::None => write(self.out),
+            Framing::None | Framing::Chunked => write(self.out),
             Framing::WebSocket => websocket::frame_with(kind, self.hint, self.out, write),
             Framing::Deflated(bits) => {
                 self.buffer.clear();
@@ -53,7 +53,7 @@ impl<'a> Messages<'a> {
     /// Adds a message whose bytes lie there already.
     pub fn bytes(&mut self, kind: MessageKind, message: &[u8]) {
         match self.framing {
-            Framing::None => self.out.extend_from_slice(message),
+            Framing::None | Framing::Chunked => self.out.extend_from_slice(message),
             Framing::WebSocket => websocket::frame(kind, message, self.out),
             Framing::Deflated(bits) => {
                 websocket::compressed_frame(kind, message, bits, self.deflater, self.out);

@@ -4,11 +4,13 @@ use antiphon_hub::Inbox;
 use antiphon_model::Compress;
 use bytes::Bytes;
 
+use crate::chunk;
 use crate::format::{Framing, Wire};
 use crate::listen::Missed;
 use crate::session::{Closing, Session, SessionKey, mapped};
 use crate::task::{Task, Waiting};
-use crate::websocket::MessageKind;
+use crate::websocket::{self, MessageKind};
+use crate::worker::State;
 use crate::{Client, Close, Listening, Outgoing};
 
 impl Client {
@@ -94,10 +96,11 @@ impl Client {
         };
         let framing = self.worker.with_session(self.key, self.id, |session, _| session.framing());
         let Some(framing) = framing else { return };
-        if framing == Framing::None {
+        if matches!(framing, Framing::None | Framing::Chunked) {
             return self.push(Bytes::copy_from_slice(bytes));
         }
-        let mut frame = Vec::with_capacity(bytes.len() + 10);
+        // As it is to be, so that it becomes what an outbox has without another allocation.
+        let mut frame = Vec::with_capacity(websocket::frame_bytes(bytes.len()));
         self.worker.0.state.borrow_mut().encoder.frame(framing, compress, kind, bytes, &mut frame);
         self.push(frame.into());
     }
@@ -142,14 +145,15 @@ impl Client {
         self.worker.with_session(self.key, self.id, |session, _| session.outbox.bytes()).unwrap_or(0)
     }
 
-    /// Puts bytes into the outbox as they are.
+    /// Puts bytes into the outbox as they are, or as a chunk where all are.
     pub(crate) fn push(&self, bytes: Bytes) {
         let max = self.worker.settings().outbox_bytes_max;
-        let len = bytes.len();
         let room = self.worker.with_session(self.key, self.id, |session, dirty| {
             if session.is_closing() {
                 return true;
             }
+            let bytes = if session.framing() == Framing::Chunked { chunk::of(&bytes) } else { bytes };
+            let len = bytes.len();
             let room = session.outbox.has_room(len, max);
             if room {
                 session.outbox.push(bytes);
@@ -216,17 +220,27 @@ impl Client {
             framing,
             label: missed.label.clone(),
         };
-        let missed: Vec<_> = listening.missed.iter().map(|one| (wire(one), &one.publication)).collect();
-        let mut bytes = Vec::new();
-        {
+        let bytes = {
             let mut state = self.worker.0.state.borrow_mut();
-            for (wire, publication) in &missed {
-                state.encoder.encode(wire, publication, &mut bytes);
+            let State { encoder, recovered, .. } = &mut *state;
+            match listening.missed.split_first() {
+                Some((first, rest)) if rest.iter().all(|one| one.is_wanted_as(first)) => {
+                    let missed = listening.missed.iter().map(|one| &one.publication);
+                    recovered.encode(encoder, &wire(first), missed)
+                }
+                _ => {
+                    let mut bytes = Vec::new();
+                    for one in &listening.missed {
+                        encoder.encode(&wire(one), &one.publication, &mut bytes);
+                    }
+                    bytes.into()
+                }
             }
-        }
+        };
         if bytes.is_empty() {
             return;
         }
+        let bytes = if framing == Framing::Chunked { chunk::of(&bytes) } else { bytes };
         let (len, settings) = (bytes.len(), self.worker.settings());
         let max = settings.outbox_bytes_max.saturating_add(settings.recovery_bytes_max);
         let room = self.worker.with_session(self.key, self.id, |session, dirty| {
@@ -235,7 +249,7 @@ impl Client {
             }
             let room = session.outbox.has_room_for_asked(len, max);
             if room {
-                session.outbox.push_asked(bytes.into());
+                session.outbox.push_asked(bytes);
                 self.queued(len, session, dirty);
             }
             room

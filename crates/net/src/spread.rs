@@ -6,7 +6,8 @@ use bytes::Bytes;
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::format::{Encoder, Wire};
+use crate::chunk;
+use crate::format::{Encoder, Framing, Wire};
 use crate::session::{Closing, Session, SessionKey};
 use crate::worker::{Pushed, State};
 use crate::{Close, SlowReader, Worker};
@@ -153,14 +154,21 @@ impl Spread<'_> {
     }
 
     fn encode<'r>(&mut self, wire: &Wire, run: &'r [Delivery]) -> Segment<'r> {
-        let mut segment = Segment { bytes: Bytes::new(), ends: SmallVec::new(), run };
-        let roughly = segment.publications().map(|publication| publication.payload.len() + 16).sum();
-        let mut bytes = Vec::with_capacity(roughly);
+        let framing = wire.framing;
+        let mut segment = Segment { bytes: Bytes::new(), ends: SmallVec::new(), run, framing };
+        let roughly: usize = segment.publications().map(|publication| publication.payload.len() + 16).sum();
+        let mut bytes = Vec::with_capacity(roughly + chunk::HEAD_BYTES_MAX);
+        let start = if framing == Framing::Chunked { chunk::HEAD_BYTES_MAX } else { 0 };
+        bytes.resize(start, 0);
         for publication in run.iter().filter_map(Delivery::publication) {
             self.encoder.encode(wire, publication, &mut bytes);
-            segment.ends.push(bytes.len());
+            segment.ends.push(bytes.len() - start);
         }
-        segment.bytes = bytes.into();
+        segment.bytes = match bytes.len() == start {
+            true => Bytes::new(),
+            false if framing == Framing::Chunked => chunk::close(bytes),
+            false => bytes.into(),
+        };
         segment
     }
 
@@ -218,8 +226,10 @@ fn sessions_left_out(run: &[Delivery]) -> SmallVec<[SessionId; 4]> {
 /// A run in one wire's bytes.
 struct Segment<'a> {
     bytes: Bytes,
+    /// Where each publication ends, from where the first begins.
     ends: SmallVec<[usize; 64]>,
     run: &'a [Delivery],
+    framing: Framing,
 }
 
 impl Segment<'_> {
@@ -233,12 +243,48 @@ impl Segment<'_> {
         self.ends.iter().filter(|end| std::mem::replace(&mut start, **end) < **end).count()
     }
 
+    /// The bytes of the publications, if they are a chunk: what stands around them left out.
+    fn unframed(&self) -> &[u8] {
+        let end = self.bytes.len() - chunk::LINE_END.len();
+        let bytes = self.ends.last().copied().unwrap_or_default();
+        &self.bytes[end - bytes..end]
+    }
+
     fn slice(&self, at: usize) -> Bytes {
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         let part = start..self.ends[at];
+        if self.framing == Framing::Chunked {
+            return chunk::of(&self.unframed()[part]);
+        }
         if self.bytes.len() > SHARED_BYTES && part.len() < self.bytes.len() / SHARED_PART_MIN {
             return Bytes::copy_from_slice(&self.bytes[part]);
         }
         self.bytes.slice(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use antiphon_hub::ChannelUid;
+    use antiphon_model::{ChannelFlags, ChannelId, Draft, Payload, Position};
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_chunk_is_a_chunk() {
+        let channel = Arc::new(ChannelId::new("a", ChannelFlags::NONE).unwrap());
+        let delivery = |number| {
+            let draft = Draft::new(Arc::clone(&channel), Payload::Text("".into()));
+            let publication = Arc::new(draft.at(Position(number)));
+            Delivery::Publication { channel: ChannelUid(1), publication, except: None }
+        };
+        let run: Vec<_> = (1..=3).map(delivery).collect();
+        let bytes = chunk::of(b"onethree");
+        let ends = SmallVec::from_slice(&[3, 3, 8]);
+        let segment = Segment { bytes, ends, run: &run, framing: Framing::Chunked };
+        assert_eq!(segment.written(), 2);
+        assert_eq!([0, 1, 2].map(|at| segment.slice(at)), ["3\r\none\r\n", "", "5\r\nthree\r\n"]);
     }
 }

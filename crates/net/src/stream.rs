@@ -1,13 +1,15 @@
+use std::cell::Cell;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use antiphon_model::SessionId;
 use antiphon_node::Begins;
 use bytes::Bytes;
 use http_body::Frame;
 
-use crate::session::Link;
+use crate::session::{Link, Session, SessionKey};
 use crate::worker::Farewell;
 use crate::{Client, Close};
 
@@ -70,7 +72,7 @@ impl Stream {
         self.taken(|session| session.outbox.take_wanted(wanted))
     }
 
-    fn taken<R: Default>(&self, take: impl FnOnce(&mut crate::session::Session) -> R) -> R {
+    fn taken<R: Default>(&self, take: impl FnOnce(&mut Session) -> R) -> R {
         let worker = &self.client.worker;
         let now = worker.0.now.get().monotonic;
         let taken = worker.with_session(self.client.key, self.client.id, |session, _| {
@@ -119,7 +121,8 @@ impl Stream {
         Poll::Ready(close.flatten().filter(|bytes| !bytes.is_empty()))
     }
 
-    /// The body of an answer that goes on until the session ends.
+    /// The body of an answer that goes on until the session ends. What it is made part of has to hand its frames on as they are, and
+    /// nothing behind them: over HTTP/1.1 the worker writes them to the socket itself.
     pub fn into_body(self) -> StreamBody {
         StreamBody(self)
     }
@@ -132,10 +135,23 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if !self.given_away {
+        // Written to its socket by the worker, it is its connection's.
+        let streams = |session: &mut Session, _: &mut _| matches!(session.link, Link::Stream { .. });
+        let ours = self.client.worker.with_session(self.client.key, self.client.id, streams);
+        if !self.given_away && ours == Some(true) {
             self.client.worker.end_session(self.client.key, self.client.id, Farewell::Lost);
         }
     }
+}
+
+thread_local! {
+    /// The session of the stream's body that had nothing when it was asked last on this thread, since it was looked at.
+    static WAITING: Cell<Option<(SessionKey, SessionId)>> = const { Cell::new(None) };
+}
+
+/// Takes the session of the stream's body that was asked last on this thread, if it had nothing.
+pub(crate) fn take_waiting() -> Option<(SessionKey, SessionId)> {
+    WAITING.take()
 }
 
 /// A [`Stream`] as hyper writes it.
@@ -149,6 +165,10 @@ impl http_body::Body for StreamBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.0.poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        let polled = self.0.poll_next(cx);
+        if polled.is_pending() {
+            WAITING.set(Some((self.0.key, self.0.id)));
+        }
+        polled.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -1,6 +1,8 @@
+use std::ops::Range;
 use std::time::Duration;
 
 use antiphon_model::{Monotonic, Now};
+use slab::Slab;
 
 use crate::connection::{Connection, ConnectionKey, Phase};
 use crate::session::{Link, Session, SessionKey};
@@ -8,17 +10,19 @@ use crate::websocket;
 use crate::worker::State;
 use crate::{Client, Close, Keepalive, NetSettings, Worker};
 
-/// A sweep looks at a part of the connections; so many make a whole round.
-const PARTS: usize = 10;
-/// Time between two sweeps: each connection is looked at once a second.
-pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+/// Each connection is looked at once in that time.
+const ROUND: Duration = Duration::from_secs(1);
+/// A round has at least so many sweeps.
+const SWEEPS_MIN: usize = 10;
+/// At how many connections and as many sessions a sweep looks at most: what is published meanwhile waits until it is done.
+const PLACES_MAX: usize = 1024;
 
 /// Sweeps that are so far apart mean that the worker stood still: a process or a machine that was stopped, or a disk that memory was
 /// swapped to. What its clients sent meanwhile is still to be read.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// What a sweep finds to do.
-enum Due {
+pub(crate) enum Due {
     /// The connection is over.
     Drop(ConnectionKey, &'static str),
     /// The client is to show that it is there.
@@ -40,15 +44,16 @@ impl Worker {
                 state.forgive(now.monotonic);
             }
             state.swept_at = now.monotonic;
-            let part = state.swept;
-            state.swept = (part + 1) % PARTS;
+            state.recovered.clear();
             let state = &mut *state;
-            for at in slice(state.connections.capacity(), part) {
+            let places = state.next_swept();
+            for at in places.clone() {
                 if let Some(connection) = state.connections.get_mut(at) {
-                    due.extend(connection.due(self, ConnectionKey(at as u32), now.monotonic));
+                    let key = ConnectionKey(at as u32);
+                    due.extend(connection.due(self, key, &state.sessions, now.monotonic));
                 }
             }
-            for at in slice(state.sessions.capacity(), part) {
+            for at in places {
                 if let Some(session) = state.sessions.get(at) {
                     due.extend(session.due(self, SessionKey(at as u32), now));
                 }
@@ -75,6 +80,11 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// How long it is from one sweep to the next.
+    pub(crate) fn sweep_interval(&self) -> Duration {
+        ROUND / self.0.state.borrow().sweeps() as u32
     }
 
     /// Begins to close everything: what begins is refused, what is there is told to go.
@@ -105,31 +115,52 @@ impl Worker {
 }
 
 impl State {
+    /// The places that connections and sessions have.
+    fn places(&self) -> usize {
+        self.connections.capacity().max(self.sessions.capacity())
+    }
+
+    /// How many sweeps make a round.
+    fn sweeps(&self) -> usize {
+        self.places().div_ceil(PLACES_MAX).max(SWEEPS_MIN)
+    }
+
+    /// The places that the next sweep looks at.
+    fn next_swept(&mut self) -> Range<usize> {
+        let (places, start) = (self.places(), self.swept);
+        let end = start + places.div_ceil(self.sweeps());
+        self.swept = if end < places { end } else { 0 };
+        start..end
+    }
+
     /// Nobody is to blame for what the worker did not hear: whoever was to be heard by a time has it anew.
     fn forgive(&mut self, now: Monotonic) {
         for (_, connection) in &mut self.connections {
             match &mut connection.phase {
                 Phase::Proxy | Phase::Request => connection.heard = now,
                 Phase::Open(Some(open)) => open.pinged = open.pinged.map(|_| now),
+                Phase::Streaming(streaming) => streaming.note_progress(),
                 Phase::Open(None) | Phase::Closing { .. } => {}
             }
         }
     }
 }
 
-fn slice(capacity: usize, part: usize) -> std::ops::Range<usize> {
-    let step = capacity.div_ceil(PARTS);
-    (part * step).min(capacity)..((part + 1) * step).min(capacity)
-}
-
 impl Connection {
-    fn due(&mut self, worker: &Worker, key: ConnectionKey, now: Monotonic) -> Option<Due> {
+    fn due(
+        &mut self,
+        worker: &Worker,
+        key: ConnectionKey,
+        sessions: &Slab<Session>,
+        now: Monotonic,
+    ) -> Option<Due> {
         let NetSettings { handshake_timeout, ping_interval, ping_timeout, .. } = *worker.0.settings;
         let silent = now.since(self.heard);
         match &mut self.phase {
             Phase::Proxy | Phase::Request => {
                 (silent > handshake_timeout).then_some(Due::Drop(key, "no request"))
             }
+            Phase::Streaming(streaming) => streaming.due(worker, key, self.session?, sessions, now),
             Phase::Closing { until } => (now > *until).then_some(Due::Drop(key, "close not answered")),
             Phase::Open(None) => None,
             Phase::Open(Some(open)) if open.keepalive == Keepalive::Dialect => None,

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,7 +14,6 @@ use crate::connection::{Connection, ConnectionKey, Phase};
 use crate::mailbox::Mail;
 use crate::readiness::{Readiness, Taken};
 use crate::server::Bound;
-use crate::sweep::SWEEP_INTERVAL;
 use crate::worker::State;
 use crate::{Client, Endpoint, Worker};
 
@@ -29,6 +29,10 @@ const READ_TIME_PER_TURN: Duration = Duration::from_millis(4);
 /// How much one connection is read while others wait: some hundreds of the smallest messages, which take a few
 /// microseconds each.
 const READ_BYTES_OF_MANY: usize = 8 << 10;
+
+/// For how long of a turn the first bytes of new connections are read. Apart from the others, and less: when many come at once, those who
+/// are here already must not wait for all of them.
+const ARRIVALS_TIME_PER_TURN: Duration = Duration::from_millis(2);
 
 /// How soon publishers that were held back are read again.
 const CONGESTED_PAUSE: Duration = Duration::from_millis(1);
@@ -68,13 +72,14 @@ impl<E: Endpoint> Turns<E> {
             watched.push(Listener { socket, listen });
         }
         let readiness = Readiness::new(poll)?;
+        let sweep = Box::pin(tokio::time::sleep(worker.sweep_interval()));
         Ok(Turns {
             worker,
             endpoint,
             readiness,
             events: Events::with_capacity(EVENTS_PER_TURN),
             listeners: watched,
-            sweep: Box::pin(tokio::time::sleep(SWEEP_INTERVAL)),
+            sweep,
             knocked: false,
             exhausted: false,
             pause: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -107,7 +112,8 @@ impl<E: Endpoint> Turns<E> {
         }
         // What paused may have been this worker's own inbox, which is empty by now.
         let paused = self.paused && worker.node.hub().is_congested();
-        let unread = !state.unread.is_empty() && !paused;
+        let all_read = state.unread.is_empty() && state.arriving.is_empty();
+        let unread = !all_read && !paused;
         if worker.mailbox.has_any() || !state.dirty.is_empty() || unread || self.knocked {
             cx.waker().wake_by_ref();
         }
@@ -116,7 +122,7 @@ impl<E: Endpoint> Turns<E> {
 
     fn poll_sweep(&mut self, cx: &mut Context<'_>) {
         while self.sweep.as_mut().poll(cx).is_ready() {
-            self.sweep.as_mut().reset(Instant::now() + SWEEP_INTERVAL);
+            self.sweep.as_mut().reset(Instant::now() + self.worker.sweep_interval());
             self.worker.sweep();
             self.knocked |= std::mem::take(&mut self.exhausted);
         }
@@ -179,16 +185,30 @@ impl<E: Endpoint> Turns<E> {
         }
     }
 
-    /// Reads what has something, whoever waited longest first, unless some worker cannot keep up with what is published.
+    /// Reads what has something: those who are here, then those who come.
     fn read(&mut self, cx: &mut Context<'_>) {
         self.paused = false;
+        self.read_some(|state| &mut state.unread, READ_TIME_PER_TURN, cx);
+        self.read_some(|state| &mut state.arriving, ARRIVALS_TIME_PER_TURN, cx);
+    }
+
+    /// Reads whoever waited longest first, unless some worker cannot keep up with what is published.
+    fn read_some(
+        &mut self,
+        queue: fn(&mut State) -> &mut VecDeque<ConnectionKey>,
+        time: Duration,
+        cx: &mut Context<'_>,
+    ) {
         let mut bytes = 0;
         let mut served = 0;
+        let count = queue(&mut self.worker.0.state.borrow_mut()).len();
+        if count == 0 {
+            return;
+        }
         let began = std::time::Instant::now();
-        let count = self.worker.0.state.borrow().unread.len();
         let share = if count > 1 { READ_BYTES_OF_MANY } else { usize::MAX };
         for _ in 0..count {
-            if bytes >= READ_BYTES_PER_TURN || (served > 0 && began.elapsed() >= READ_TIME_PER_TURN) {
+            if bytes >= READ_BYTES_PER_TURN || (served > 0 && began.elapsed() >= time) {
                 return;
             }
             if self.worker.node().hub().is_congested() {
@@ -200,9 +220,8 @@ impl<E: Endpoint> Turns<E> {
             }
             let key = {
                 let mut state = self.worker.0.state.borrow_mut();
-                let State { unread, connections, .. } = &mut *state;
-                let Some(key) = unread.pop_front() else { return };
-                let Some(connection) = connections.get_mut(key.0 as usize) else { continue };
+                let Some(key) = queue(&mut state).pop_front() else { return };
+                let Some(connection) = state.connections.get_mut(key.0 as usize) else { continue };
                 connection.unread = false;
                 key
             };
@@ -251,7 +270,12 @@ impl State {
     /// A socket takes bytes again.
     fn mark_writable(&mut self, key: ConnectionKey) {
         let State { connections, sessions, dirty, .. } = self;
-        let Some(Connection { session, socket, .. }) = connections.get_mut(key.0 as usize) else { return };
+        let Some(Connection { session, socket, phase, .. }) = connections.get_mut(key.0 as usize) else {
+            return;
+        };
+        if let Phase::Streaming(streaming) = phase {
+            streaming.note_progress();
+        }
         let Some((key, _)) = *session else {
             // Its handshake, or its last words.
             if socket.is_sending() {

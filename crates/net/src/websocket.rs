@@ -25,7 +25,9 @@ mod mask;
 pub use close::{CloseCode, CloseState, OnClose};
 pub use decoder::{Decoder, DecoderSettings, EMPTY_FRAGMENTS_MAX, Event, Input, MESSAGE_BYTES_MAX_DEFAULT};
 pub use deflate::{Deflater, Inflater, WindowBits};
-pub use encoder::{close_frame, compressed_frame, encode_header, frame, frame_with, ping_frame, pong_frame};
+pub use encoder::{
+    close_frame, compressed_frame, encode_header, frame, frame_bytes, frame_with, ping_frame, pong_frame,
+};
 pub use error::ProtocolError;
 pub use extension::{Deflate, DeflateSettings};
 pub use frame::{CONTROL_BYTES_MAX, FrameStart, HEADER_BYTES_MAX, MessageKind, Opcode, Role};

@@ -15,11 +15,12 @@ use slab::Slab;
 
 use crate::addresses::Addresses;
 use crate::client::ClientAddress;
-use crate::connection::{Connection, ConnectionKey};
+use crate::connection::{Connection, ConnectionKey, Phase};
 use crate::deliver::Batch;
 use crate::format::{Encoder, Wire};
 use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
+use crate::recovered::Recovered;
 use crate::session::{Link, Session, SessionKey};
 use crate::websocket::Inflater;
 use crate::{Client, Close, NetSettings, Stream, StreamOptions, Workers};
@@ -86,7 +87,10 @@ pub(crate) struct State {
     pub(crate) dirty: Vec<SessionKey>,
     /// Connections that may have more to read.
     pub(crate) unread: VecDeque<ConnectionKey>,
+    /// The same of those that have not asked for anything yet.
+    pub(crate) arriving: VecDeque<ConnectionKey>,
     pub(crate) encoder: Encoder,
+    pub(crate) recovered: Recovered,
     /// Once the worker drains: what its clients are told.
     pub(crate) draining: Option<Close>,
     /// Where the next sweep begins.
@@ -107,7 +111,7 @@ pub(crate) struct Buffers {
 const READ_BUFFER_BYTES: usize = 64 << 10;
 
 /// What [`Worker::note_drop`] is told. All are counted from the start: an alert needs the zero before the one.
-const DROP_REASONS: [&str; 14] = [
+const DROP_REASONS: [&str; 15] = [
     "client certificate refused",
     "close not answered",
     "close not read",
@@ -120,6 +124,7 @@ const DROP_REASONS: [&str; 14] = [
     "ping not answered",
     "proxy header",
     "slow reader closed",
+    "stream not read",
     "tls handshake failed",
     "volatile",
 ];
@@ -139,7 +144,9 @@ impl Worker {
             fanout: Fanout::new(),
             dirty: Vec::new(),
             unread: VecDeque::new(),
+            arriving: VecDeque::new(),
             encoder: Encoder::new(settings.deflate.threshold_bytes),
+            recovered: Recovered::default(),
             draining: None,
             swept: 0,
             swept_at: node.now().monotonic,
@@ -426,7 +433,10 @@ impl State {
             && !connection.unread
         {
             connection.unread = true;
-            self.unread.push_back(key);
+            match connection.phase {
+                Phase::Proxy | Phase::Request => self.arriving.push_back(key),
+                Phase::Open(_) | Phase::Streaming(_) | Phase::Closing { .. } => self.unread.push_back(key),
+            }
         }
     }
 

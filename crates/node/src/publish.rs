@@ -49,6 +49,13 @@ impl Node {
         if let Some(attempt) = Attempt::of(&draft) {
             return self.publish_once(&org, &rule, attempt, draft, now, done);
         }
+        if keep == Keep::No {
+            // The short way of most: nothing is made for the store.
+            let publication =
+                org.hub.publish(draft, Hold::No, now).map_err(|_| PublishError::TooManyChannels)?;
+            self.metrics.publications.inc();
+            return Ok(Some(Receipt { position: publication.position, stored: false, duplicate: false }));
+        }
         let entry = self.enter(&org, &rule, draft, keep, now)?;
         Ok(self.commit(&org, entry, None, keep, done))
     }

@@ -2,9 +2,9 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
-use std::str::Utf8Error;
 
 use bytes::Bytes;
+use simdutf8::compat::Utf8Error;
 
 /// Text whose bytes are shared: clones and parts of it cost no copy.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -19,14 +19,14 @@ impl Text {
     /// # Errors
     /// They are not.
     pub fn from_utf8(bytes: Bytes) -> Result<Text, Utf8Error> {
-        std::str::from_utf8(&bytes)?;
+        simdutf8::compat::from_utf8(&bytes)?;
         Ok(Text(bytes))
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         // Checked on construction. An empty text would break its readers less than a panic.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        simdutf8::basic::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Its bytes, of which parts can be had without a copy.

@@ -192,7 +192,10 @@ pub(crate) fn to_ack(payload: &Payload) -> (AckData, Vec<Bytes>) {
 pub(crate) fn write_values(payload: &Payload, out: &mut Vec<u8>) -> bool {
     match payload {
         Payload::Json(json) => out.extend_from_slice(json.as_bytes()),
-        Payload::Text(text) => write_string(&String::from_utf8_lossy(text), out),
+        Payload::Text(text) => match simdutf8::basic::from_utf8(text) {
+            Ok(text) => write_string(text, out),
+            Err(_) => write_string(&String::from_utf8_lossy(text), out),
+        },
         Payload::Binary(_) => Placeholder::write(0, out),
         Payload::Arguments(arguments) => {
             let json = arguments.json().as_bytes().trim_ascii();
@@ -207,7 +210,20 @@ pub(crate) fn write_values(payload: &Payload, out: &mut Vec<u8>) -> bool {
 
 /// Appends a JSON string.
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
+    if is_plain(text) {
+        out.reserve(text.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        return out.push(b'"');
+    }
     serde_json::to_writer(out, text).expect("a string is JSON, and a vector takes it");
+}
+
+/// Whether a text stands in JSON as it is.
+fn is_plain(text: &str) -> bool {
+    // Without an end before the last byte, so that many are looked at together.
+    let escaped = |any, byte: &u8| any | (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
+    !text.as_bytes().iter().fold(false, escaped)
 }
 
 /// What the placeholders of [`write_values`] stand for.

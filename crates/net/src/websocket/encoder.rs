@@ -9,6 +9,11 @@ pub fn encode_header(start: FrameStart, payload_bytes: usize, out: &mut Vec<u8>)
     out.extend_from_slice(LengthBytes::new(payload_bytes, false).as_slice());
 }
 
+/// How many bytes an unmasked frame takes with so many bytes of payload.
+pub fn frame_bytes(payload_bytes: usize) -> usize {
+    1 + LengthBytes::new(payload_bytes, false).as_slice().len() + payload_bytes
+}
+
 /// Appends a message as one frame. The payload of a text message must be UTF-8.
 pub fn frame(kind: MessageKind, payload: &[u8], out: &mut Vec<u8>) {
     whole_frame(kind.into(), payload, out);
@@ -107,6 +112,7 @@ mod tests {
             frame(MessageKind::Binary, &vec![7; length], &mut out);
             assert_eq!(&out[..header.len()], header);
             assert_eq!(out.len(), header.len() + length);
+            assert_eq!(out.len(), frame_bytes(length));
         }
     }
 

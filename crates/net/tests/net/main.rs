@@ -19,6 +19,7 @@ mod proxied;
 mod recovery;
 mod script;
 mod slow;
+mod streams;
 mod take_over;
 mod tls;
 mod volatile;

@@ -178,7 +178,7 @@ impl WebSocketSession for SocketSession {
         let Some(entry) = self.known() else { return };
         let message = match kind {
             // Checked by the decoder.
-            MessageKind::Text => Message::Text(std::str::from_utf8(data).unwrap_or_default()),
+            MessageKind::Text => Message::Text(simdutf8::basic::from_utf8(data).unwrap_or_default()),
             MessageKind::Binary => Message::Binary(data),
         };
         entry.input(|state, now| state.session.handle_message(self.socket, message, now));

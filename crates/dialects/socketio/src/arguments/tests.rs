@@ -205,6 +205,16 @@ fn within_another_value_what_came_is_an_array() {
     assert_eq!(to_payload("a").unwrap(), Payload::Text("a".into()));
 }
 
+#[test]
+fn a_text_is_written_as_a_serializer_writes_it() {
+    for character in (0..0x100).filter_map(char::from_u32) {
+        let text = format!("a{character}b");
+        let expected = serde_json::to_string(&text).unwrap();
+        assert_eq!(shown(&Payload::Text(text.into())), expected);
+    }
+    assert_eq!(shown(&Payload::Text(Bytes::from_static(b"\xff"))), "\"\u{fffd}\"");
+}
+
 fn value() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),

@@ -34,8 +34,7 @@ const WHOLE_NAME: &str = "$antiphon::EventArguments";
 type Json<'a> = serde_json::Serializer<&'a mut Vec<u8>, AttachBytes>;
 
 pub(super) fn to_payload(value: &(impl Serialize + ?Sized)) -> Result<Payload, UnserializableArguments> {
-    // The bracket is there for whatever turns out to be an argument of an array.
-    let (mut out, mut form) = (vec![b'['], Form::One);
+    let (mut out, mut form) = (Vec::new(), Form::One);
     let (written, attachments) = gather(|| {
         let mut json = Json::with_formatter(&mut out, AttachBytes);
         value.serialize(Top { json: &mut json, form: &mut form })
@@ -45,14 +44,13 @@ pub(super) fn to_payload(value: &(impl Serialize + ?Sized)) -> Result<Payload, U
         Form::Payload(payload) => return Ok(payload),
         Form::None => (Bytes::from_static(b"[]"), None),
         Form::Several(count) => {
-            let json = Bytes::from(out).slice(1..);
-            let inside = 1..json.len() - 1;
-            (json, (count == 1).then_some(inside))
+            let inside = 1..out.len() - 1;
+            (Bytes::from(out), (count == 1).then_some(inside))
         }
         Form::One => {
-            out.push(b']');
-            let inside = 1..out.len() - 1;
-            (Bytes::from(out), Some(inside))
+            let json = [b"[", &*out, b"]"].concat();
+            let inside = 1..json.len() - 1;
+            (Bytes::from(json), Some(inside))
         }
     };
     let json = RawJson::shallow(json).map_err(UnserializableArguments::TooDeep)?;

@@ -92,7 +92,8 @@ impl SocketHandlers {
 /// Functions by what they are for, in the order in which they were added.
 #[derive(Default)]
 pub(crate) struct Handlers {
-    events: HashMap<Box<str>, SmallVec<[Entry; 1]>>,
+    /// Looked up with each event, by names that the application has chosen.
+    events: HashMap<Box<str>, SmallVec<[Entry; 1]>, foldhash::fast::RandomState>,
     pub(crate) fallback: Option<Handler>,
     pub(crate) any: Vec<AnyHandler>,
     pub(crate) outgoing: Vec<OutgoingHandler>,

@@ -109,7 +109,7 @@ pub(crate) fn parse_object(text: Bytes, strings: Strings) -> Result<RawJson, Dec
     if !fits {
         return Err(DecodeError::InvalidPayload);
     }
-    let checked = std::str::from_utf8(&text).map_err(|_| DecodeError::NotUtf8)?;
+    let checked = simdutf8::basic::from_utf8(&text).map_err(|_| DecodeError::NotUtf8)?;
     serde_json::from_str::<IgnoredAny>(checked).map_err(|_| DecodeError::InvalidJson)?;
     shallow(text)
 }
@@ -133,7 +133,7 @@ fn parse_array<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, DecodeError>
     if text.first() != Some(&b'[') {
         return Err(DecodeError::InvalidPayload);
     }
-    let text = std::str::from_utf8(text).map_err(|_| DecodeError::NotUtf8)?;
+    let text = simdutf8::basic::from_utf8(text).map_err(|_| DecodeError::NotUtf8)?;
     serde_json::from_str(text).map_err(|error| match error.classify() {
         Category::Data => DecodeError::InvalidEventName,
         _ => DecodeError::InvalidJson,
