@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use antiphon_model::{Identity, IdentityKind, OrgId, Timestamp};
 use parking_lot::RwLock;
@@ -456,7 +456,7 @@ impl Tables {
     fn anonymous(&self, identity_hint: Option<&str>) -> Result<Caller, AuthError> {
         let org = self.open.as_ref().ok_or(AuthError::Missing)?;
         let identity = name::identity(IdentityKind::User, identity_hint)?;
-        Ok(org.caller(identity, Arc::new([Grant::everywhere(Permissions::CLIENT)]), None))
+        Ok(org.caller(identity, Arc::clone(&OF_ANYBODY), None))
     }
 
     fn token(
@@ -502,6 +502,10 @@ impl Tables {
         takers.next().filter(|_| takers.next().is_none())
     }
 }
+
+/// What anybody may in an open org. One for all of them: there may be as many as there are connections.
+static OF_ANYBODY: LazyLock<Arc<[Grant]>> =
+    LazyLock::new(|| Arc::new([Grant::everywhere(Permissions::CLIENT)]));
 
 fn default_kind(permissions: Permissions) -> IdentityKind {
     if permissions.contains(Permission::Admin) { IdentityKind::Server } else { IdentityKind::User }

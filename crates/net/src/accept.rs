@@ -1,4 +1,5 @@
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub(crate) const LISTENER_TOKENS: usize = usize::MAX / 2;
 /// A socket that listens, as its worker watches it.
 pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
+    pub(crate) local: SocketAddr,
     pub(crate) listen: Listen,
 }
 
@@ -41,7 +43,7 @@ pub(crate) enum Accepted {
 
 impl Worker {
     /// Accepts connections, each for the worker that has the fewest.
-    pub(crate) fn accept(&self, Listener { socket: listener, listen }: &Listener) -> Accepted {
+    pub(crate) fn accept(&self, Listener { socket: listener, local, listen }: &Listener) -> Accepted {
         for _ in 0..ACCEPTS_PER_TURN {
             let (socket, address) = match listener.accept() {
                 Ok(accepted) => accepted,
@@ -54,7 +56,7 @@ impl Worker {
                 Err(_) => continue,
             };
             self.node().metrics().accepted.inc();
-            let Ok(mut local) = listener.local_addr() else { continue };
+            let mut local = *local;
             if local.ip().is_unspecified() {
                 // It listens on all addresses of the machine: which one the client has called, only the connection knows.
                 local = socket.local_addr().unwrap_or(local);
@@ -125,8 +127,7 @@ impl Worker {
         let key = ConnectionKey(entry.key() as u32);
         let connection = Connection {
             socket,
-            peer,
-            phase: Phase::Request,
+            phase: Phase::Request(Box::new(peer)),
             session: None,
             heard,
             unread: false,

@@ -11,9 +11,10 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use mio::net::TcpStream;
 
 use crate::addresses::{Counts, Place, TooMany};
-use crate::connection::{Connection, ConnectionKey, Phase, Received};
+use crate::connection::{ConnectionKey, Phase, Received};
 use crate::handshake::{plain, response_bytes};
 use crate::proxy::header::{self, HEADER_BYTES_MAX, Origin};
+use crate::socket::Socket;
 use crate::{NetSettings, Peer, Worker};
 
 /// When one who is one too many may look again, where nothing says better.
@@ -111,10 +112,11 @@ impl Worker {
     /// Has a connection that was just accepted begin with a header of the PROXY protocol, if it comes from where they do.
     pub(crate) fn expect_proxy_header(&self, key: ConnectionKey) {
         let mut state = self.0.state.borrow_mut();
-        if let Some(connection) = state.connections.get_mut(key.0 as usize)
-            && self.0.settings.proxies.speaks_first(connection.peer.address.ip())
+        let Some(connection) = state.connections.get_mut(key.0 as usize) else { return };
+        if let Phase::Request(peer) = &connection.phase
+            && self.0.settings.proxies.speaks_first(peer.address.ip())
         {
-            connection.phase = Phase::Proxy;
+            connection.phase = Phase::Proxy(peer.clone());
         }
     }
 
@@ -125,24 +127,25 @@ impl Worker {
             let Some(connection) = state.connections.get_mut(key.0 as usize) else {
                 return Received::Nothing;
             };
-            let origin = match take_header(connection) {
+            let Phase::Proxy(peer) = &mut connection.phase else { return Received::Nothing };
+            let origin = match take_header(&mut connection.socket) {
                 Ok(Some(origin)) => origin,
                 Ok(None) if connection.hung_up => return Received::Over,
                 Ok(None) => return Received::Nothing,
                 Err(error) => {
-                    tracing::warn!(%error, proxy = %connection.peer.address, "a connection of a trusted proxy is closed");
+                    tracing::warn!(%error, proxy = %peer.address, "a connection of a trusted proxy is closed");
                     self.note_drop("proxy header");
                     return Received::Over;
                 }
             };
             if let Origin::Client { source, destination, tls } = origin {
-                let peer = &mut connection.peer;
                 (peer.address, peer.local, peer.tls) = (source, destination, peer.tls || tls);
                 peer.network = self.0.settings.network(source.ip());
             }
-            connection.phase = Phase::Request;
+            let network = peer.network;
+            connection.phase = Phase::Request(peer.clone());
             connection.heard = self.0.now.get().monotonic;
-            (connection.peer.network, connection.socket.is_encrypted())
+            (network, connection.socket.is_encrypted())
         };
         match self.admit(network, Counts::Beginning) {
             Ok(place) => {
@@ -167,8 +170,8 @@ impl Worker {
 }
 
 /// Takes the header off a connection once it is there as a whole.
-fn take_header(connection: &mut Connection) -> Result<Option<Origin>, Box<dyn std::error::Error>> {
-    let tcp = &mut connection.socket.tcp;
+fn take_header(socket: &mut Socket) -> Result<Option<Origin>, Box<dyn std::error::Error>> {
+    let tcp = &mut socket.tcp;
     let mut seen = [0; HEADER_BYTES_MAX];
     let peeked = match tcp.peek(&mut seen) {
         Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),

@@ -159,10 +159,9 @@ impl Worker {
 
     /// Sends a connection on with the request that was read of it.
     pub(crate) fn send_on(&self, key: ConnectionKey, worker: WorkerId, read: &[u8]) {
-        let Some(connection) = self.release(key) else { return };
+        let Some((socket, peer)) = self.release(key) else { return };
         self.count_connection(-1);
-        let socket = connection.socket.detach();
         let read = Bytes::copy_from_slice(read);
-        self.0.workers.hand_in(worker, Arrival::Sent { socket, peer: connection.peer, read });
+        self.0.workers.hand_in(worker, Arrival::Sent { socket, peer: *peer, read });
     }
 }

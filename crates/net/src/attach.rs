@@ -97,6 +97,7 @@ impl Client {
         let format = mapped(formats.flatten().as_ref(), format);
         let mut state = self.worker.0.state.borrow_mut();
         let state = &mut *state;
+        let channel = state.name_of_channel(subscribed.channel).unwrap_or_else(|| Arc::clone(channel));
         let Some(session) = state.sessions.get_mut(self.key.0 as usize).filter(|one| one.id == self.id)
         else {
             return;
@@ -104,7 +105,7 @@ impl Client {
         let wire = Wire { format, framing: session.framing(), label: None };
         let subscriber = Subscriber { key: self.key, from: subscribed.from, session: self.id, filter: None };
         let subscription = state.fanout.add(subscribed.channel, wire, subscriber);
-        let (channel, from) = (Arc::clone(channel), subscribed.from);
+        let from = subscribed.from;
         session.listening.push(ListeningTo { channel, subscription, from, ending: false });
     }
 }

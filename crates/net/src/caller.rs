@@ -3,6 +3,7 @@ use std::sync::Arc;
 use antiphon_access::Caller;
 use antiphon_model::ChannelId;
 use antiphon_node::{Begins, TooManySessions};
+use smallvec::SmallVec;
 
 use crate::Client;
 use crate::worker::Farewell;
@@ -30,7 +31,7 @@ impl Client {
         }
         let ended = self.worker.with_session(self.key, self.id, |session, _| {
             session.caller = Some(caller);
-            let listening = if same_org { Vec::new() } else { std::mem::take(&mut session.listening) };
+            let listening = if same_org { SmallVec::new() } else { std::mem::take(&mut session.listening) };
             let joined = if same_identity { Vec::new() } else { std::mem::take(&mut session.joined) };
             (listening, joined)
         });

@@ -21,7 +21,6 @@ pub(crate) struct ConnectionKey(pub(crate) u32);
 /// A socket that the worker reads itself: one that has not sent its request yet, or a WebSocket.
 pub(crate) struct Connection {
     pub(crate) socket: Socket,
-    pub(crate) peer: Peer,
     pub(crate) phase: Phase,
     /// Its session, once it is a WebSocket; another once it has taken that one over.
     pub(crate) session: Option<(SessionKey, SessionId)>,
@@ -35,9 +34,9 @@ pub(crate) struct Connection {
 
 pub(crate) enum Phase {
     /// The header of the PROXY protocol has not come yet.
-    Proxy,
+    Proxy(Box<Peer>),
     /// The request has not come yet.
-    Request,
+    Request(Box<Peer>),
     /// A WebSocket. None while its dialect's code runs.
     Open(Option<Box<Open>>),
     /// An HTTP answer that goes on for as long as its session.
@@ -104,7 +103,7 @@ impl Worker {
             let Some(connection) = state.connections.get_mut(key.0 as usize) else {
                 return Received::Nothing;
             };
-            if matches!(connection.phase, Phase::Proxy) {
+            if matches!(connection.phase, Phase::Proxy(_)) {
                 drop(state);
                 return self.read_proxy_header(key);
             }
@@ -124,8 +123,10 @@ impl Worker {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Received::Nothing,
                 Err(error) => {
-                    if connection.socket.is_handshaking() {
-                        tracing::debug!(%error, peer = %connection.peer.address, "TLS handshake failed");
+                    if let (Phase::Request(peer), true) =
+                        (&connection.phase, connection.socket.is_handshaking())
+                    {
+                        tracing::debug!(%error, peer = %peer.address, "TLS handshake failed");
                         self.note_drop("tls handshake failed");
                     }
                     return Received::Over;
@@ -133,20 +134,20 @@ impl Worker {
             };
             connection.heard = now;
             match &mut connection.phase {
-                Phase::Request => {
+                Phase::Request(peer) => {
                     if connection.socket.is_encrypted() {
-                        connection.peer.certificate = connection.socket.certificate().map(Arc::new);
+                        peer.certificate = connection.socket.certificate().map(Arc::new);
                     }
-                    if let Some(certificate) = &connection.peer.certificate
+                    if let Some(certificate) = &peer.certificate
                         && !self.still_counts(certificate)
                     {
-                        tracing::debug!(peer = %connection.peer.address, "a client certificate does not count any more");
+                        tracing::debug!(peer = %peer.address, "a client certificate does not count any more");
                         self.note_drop("client certificate refused");
                         return Received::Over;
                     }
                     (read, None)
                 }
-                Phase::Proxy | Phase::Streaming(_) | Phase::Closing { .. } => return Received::Bytes(read),
+                Phase::Proxy(_) | Phase::Streaming(_) | Phase::Closing { .. } => return Received::Bytes(read),
                 Phase::Open(open) => (read, Some(open.take().expect("nothing is read while a dialect runs"))),
             }
         };
@@ -246,8 +247,7 @@ impl Worker {
         let connection = self.0.state.borrow_mut().connections.try_remove(key.0 as usize);
         let Some(mut connection) = connection else { return };
         connection.socket.part();
-        // The descriptor is closed right after, which takes it out of epoll in any case.
-        let _ = self.0.registry.deregister(&mut connection.socket.tcp);
+        // The descriptor, which nobody shares, is closed at the end, which takes it out of the epoll set.
         self.count_connection(-1);
         if let Phase::Open(Some(mut open)) = connection.phase {
             open.handler.handle_ended();

@@ -111,8 +111,8 @@ impl State {
         session.dirty = false;
         let connection = match &mut session.link {
             Link::Socket { connection, .. } => *connection,
-            Link::Stream { waker, .. } => {
-                if let Some(waker) = waker.take() {
+            Link::Stream(stream) => {
+                if let Some(waker) = stream.waker.take() {
                     waker.wake();
                 }
                 return After::Nothing;

@@ -15,6 +15,7 @@ use crate::connection::{Connection, ConnectionKey, Open, Phase};
 use crate::format::Framing;
 use crate::problem::Problem;
 use crate::session::Link;
+use crate::socket::Detached;
 use crate::websocket::{self, BadUpgrade, CloseCode, CloseState, Decoder, DecoderSettings, Inflater, Role};
 use crate::{Accept, Endpoint, Peer, Upgrade, Worker};
 
@@ -73,7 +74,7 @@ impl Worker {
                     Answer::Later(later) => self.hand_over(endpoint, key, bytes, Some(later)),
                     Answer::Switch(response, accept, framing) => {
                         let head = response_head(&response, None);
-                        self.settle_in(key, peer, place);
+                        self.settle_in(key, place);
                         self.open(key, *accept, framing, Some(head.into()), &bytes[len..]);
                     }
                 }
@@ -91,7 +92,10 @@ impl Worker {
         request: &Parts,
         way: Way,
     ) -> Option<Result<(Peer, Option<Place>), TurnedAway>> {
-        let mut peer = self.0.state.borrow().connections.get(key.0 as usize)?.peer.clone();
+        let mut peer = match &self.0.state.borrow().connections.get(key.0 as usize)?.phase {
+            Phase::Request(peer) => Peer::clone(peer),
+            _ => return None,
+        };
         let counted = peer.network.is_some();
         self.look_behind_proxies(&request.headers, &mut peer);
         let network = peer.network.filter(|_| !counted);
@@ -104,19 +108,19 @@ impl Worker {
     }
 
     /// The connection is its client's from here on, and no proxy's.
-    fn settle_in(&self, key: ConnectionKey, peer: Peer, place: Option<Place>) {
+    fn settle_in(&self, key: ConnectionKey, place: Option<Place>) {
         if let Some(connection) = self.0.state.borrow_mut().connections.get_mut(key.0 as usize) {
-            connection.peer = peer;
             connection.socket.take_place(place);
         }
     }
 
     fn parse(&self, bytes: &[u8]) -> Asked {
+        let head = Bytes::copy_from_slice(bytes);
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
-        let Ok(httparse::Status::Complete(len)) = request.parse(bytes) else { return Asked::Other };
+        let Ok(httparse::Status::Complete(len)) = request.parse(&head) else { return Asked::Other };
         // What is ambiguous is refused where every other request is.
-        let Some(parts) = parts(&request).filter(|parts| !is_ambiguous(&parts.headers)) else {
+        let Some(parts) = parts(&request, &head).filter(|parts| !is_ambiguous(&parts.headers)) else {
             return Asked::Other;
         };
         let settings = &self.0.settings.deflate;
@@ -217,12 +221,19 @@ impl Worker {
         connection.phase = Phase::Closing { until };
     }
 
-    /// Takes a connection out of the worker's own reading.
-    pub(crate) fn release(&self, key: ConnectionKey) -> Option<Connection> {
-        let mut connection = self.0.state.borrow_mut().connections.try_remove(key.0 as usize)?;
+    /// Takes a connection whose request has come out of the worker's own reading.
+    pub(crate) fn release(&self, key: ConnectionKey) -> Option<(Detached, Box<Peer>)> {
+        let mut state = self.0.state.borrow_mut();
+        let has_peer = |one: &Connection| matches!(one.phase, Phase::Proxy(_) | Phase::Request(_));
+        state.connections.get(key.0 as usize).filter(|connection| has_peer(connection))?;
+        let Connection { mut socket, phase: Phase::Proxy(peer) | Phase::Request(peer), .. } =
+            state.connections.remove(key.0 as usize)
+        else {
+            return None;
+        };
         // At worst the set keeps a descriptor that makes no events for anybody.
-        let _ = self.0.registry.deregister(&mut connection.socket.tcp);
-        Some(connection)
+        let _ = self.0.registry.deregister(&mut socket.tcp);
+        Some((socket.detach(), peer))
     }
 }
 
@@ -241,14 +252,16 @@ fn answer(decided: Upgrade, upgrade: &websocket::Upgrade) -> Answer {
     }
 }
 
-fn parts(request: &httparse::Request<'_, '_>) -> Option<Parts> {
+/// The request, whose values are parts of `head`: they need no memory of their own.
+fn parts(request: &httparse::Request<'_, '_>, head: &Bytes) -> Option<Parts> {
     let mut parts = Request::new(()).into_parts().0;
     parts.method = Method::from_bytes(request.method?.as_bytes()).ok()?;
-    parts.uri = request.path?.parse::<Uri>().ok()?;
+    parts.uri = Uri::from_maybe_shared(head.slice_ref(request.path?.as_bytes())).ok()?;
     parts.version = if request.version? == 1 { Version::HTTP_11 } else { Version::HTTP_10 };
+    parts.headers.reserve(request.headers.len());
     for one in request.headers.iter() {
         let name = header::HeaderName::from_bytes(one.name.as_bytes()).ok()?;
-        parts.headers.append(name, HeaderValue::from_bytes(one.value).ok()?);
+        parts.headers.append(name, HeaderValue::from_maybe_shared(head.slice_ref(one.value)).ok()?);
     }
     Some(parts)
 }

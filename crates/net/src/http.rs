@@ -46,13 +46,12 @@ impl Worker {
         decided: Option<LocalBoxFuture<'static, Upgrade>>,
     ) {
         let read = Bytes::copy_from_slice(read);
-        let Some(connection) = self.release(key) else { return };
-        let (peer, address) = (connection.peer.clone(), connection.peer.address);
-        let socket = connection.socket.detach();
+        let Some((socket, peer)) = self.release(key) else { return };
+        let address = peer.address;
         let (worker, endpoint) = (self.clone(), Rc::clone(endpoint));
         tokio::task::spawn_local(async move {
             let ended = Counted(worker.clone());
-            if let Err(error) = worker.serve(endpoint, socket, read, peer, decided).await {
+            if let Err(error) = worker.serve(endpoint, socket, read, *peer, decided).await {
                 tracing::debug!(%error, peer = %address, "HTTP connection ended");
             }
             drop(ended);

@@ -394,6 +394,11 @@ impl Client {
         }
         let mut state = self.worker.0.state.borrow_mut();
         let state = &mut *state;
+        for (one, subscribed) in pending.iter_mut().zip(&subscribed) {
+            if let Some(channel) = state.name_of_channel(subscribed.channel) {
+                one.channel = channel;
+            }
+        }
         let slot = state.sessions.get_mut(key.0 as usize).filter(|slot| slot.id == session);
         // It may have gone away while the store was read, or begun to listen by another request.
         let slot =

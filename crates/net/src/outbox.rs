@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
 
@@ -12,13 +13,20 @@ const SLICES_MAX: usize = 64;
 /// What waits to be written to one session: whole frames, shared with other outboxes.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    queue: VecDeque<Bytes>,
+    /// What comes first. In most turns nothing else does, so that it has a place of its own.
+    first: Option<Bytes>,
+    /// What comes after it; none if nothing does. An outbox at rest has none.
+    line: Option<Box<Line>>,
     bytes: usize,
     /// Bytes beyond the limit that are let in: what a session asked for when it came back.
     allowance: usize,
     /// Whether the first cannot be taken back: it is written in part, or is what all else comes after.
     begun: bool,
 }
+
+/// What stands behind the first.
+#[derive(Debug, Default)]
+struct Line(VecDeque<Bytes>);
 
 /// What became of a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +38,9 @@ pub(crate) enum Flushed {
 }
 
 impl Outbox {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.first.is_none()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -42,20 +51,24 @@ impl Outbox {
     #[inline]
     pub(crate) fn has_room(&self, len: usize, max: usize) -> bool {
         // An empty outbox takes one of any size: the limits on messages have been kept already.
-        self.bytes.saturating_add(len) <= max.saturating_add(self.allowance) || self.queue.is_empty()
+        self.bytes.saturating_add(len) <= max.saturating_add(self.allowance) || self.is_empty()
     }
 
     /// Whether `len` more that the session asked for fit under `max`, what it asked for before included.
     pub(crate) fn has_room_for_asked(&self, len: usize, max: usize) -> bool {
-        self.bytes.saturating_add(len) <= max || self.queue.is_empty()
+        self.bytes.saturating_add(len) <= max || self.is_empty()
     }
 
     #[inline]
     pub(crate) fn push(&mut self, bytes: Bytes) {
         // Nothing to write is no write: the socket would take none of it.
-        if !bytes.is_empty() {
-            self.bytes += bytes.len();
-            self.queue.push_back(bytes);
+        if bytes.is_empty() {
+            return;
+        }
+        self.bytes += bytes.len();
+        match self.first {
+            None => self.first = Some(bytes),
+            Some(_) => self.line.get_or_insert_with(Line::lent).0.push_back(bytes),
         }
     }
 
@@ -67,26 +80,28 @@ impl Outbox {
 
     /// Takes in what has to stand before all else and is never dropped.
     pub(crate) fn push_head(&mut self, bytes: Bytes) {
-        debug_assert!(self.queue.is_empty());
+        debug_assert!(self.is_empty());
         self.push(bytes);
         self.begun = true;
     }
 
     /// Drops what can be dropped: all but a frame that is written in part.
     pub(crate) fn clear(&mut self) {
-        self.queue.truncate(usize::from(self.begun));
-        self.bytes = self.queue.iter().map(Bytes::len).sum();
+        self.give_back_line();
+        if !self.begun {
+            self.first = None;
+        }
+        self.bytes = self.first.as_ref().map_or(0, Bytes::len);
         self.allowance = 0;
     }
 
     /// Takes everything, as one.
     pub(crate) fn take(&mut self) -> Option<Bytes> {
-        let all = match self.queue.len() {
-            0 => return None,
-            1 => self.queue.pop_front(),
-            _ => {
+        let all = match &self.line {
+            None => self.first.take(),
+            Some(_) => {
                 let mut all = BytesMut::with_capacity(self.bytes);
-                self.queue.drain(..).for_each(|bytes| all.extend_from_slice(&bytes));
+                self.queue().for_each(|bytes| all.extend_from_slice(bytes));
                 Some(all.freeze())
             }
         };
@@ -96,7 +111,8 @@ impl Outbox {
 
     /// Takes what was pushed, each for itself.
     pub(crate) fn take_each(&mut self) -> Vec<Bytes> {
-        let all = self.queue.drain(..).collect();
+        let line = self.line.iter_mut().flat_map(|line| line.0.drain(..));
+        let all = self.first.take().into_iter().chain(line).collect();
         self.emptied();
         all
     }
@@ -105,7 +121,7 @@ impl Outbox {
     /// asked no more once that is less than all.
     pub(crate) fn take_wanted(&mut self, mut wanted: impl FnMut(&[u8]) -> usize) -> Vec<Bytes> {
         let mut taken = Vec::new();
-        while let Some(first) = self.queue.front_mut() {
+        while let Some(first) = &mut self.first {
             let part = first.split_to(wanted(first).min(first.len()));
             self.bytes -= part.len();
             if !part.is_empty() {
@@ -115,25 +131,48 @@ impl Outbox {
                 self.allowance = self.allowance.min(self.bytes);
                 return taken;
             }
-            self.queue.pop_front();
+            self.next();
         }
         self.emptied();
         taken
     }
 
+    fn queue(&self) -> impl Iterator<Item = &Bytes> {
+        self.first.iter().chain(self.line.iter().flat_map(|line| &line.0))
+    }
+
+    /// Brings the next to the first place.
+    fn next(&mut self) {
+        self.first = self.line.as_mut().and_then(|line| line.0.pop_front());
+        if self.line.as_ref().is_some_and(|line| line.0.is_empty()) {
+            self.give_back_line();
+        }
+    }
+
+    #[inline]
     fn emptied(&mut self) {
+        self.first = None;
         self.bytes = 0;
         self.allowance = 0;
         self.begun = false;
-        if self.queue.capacity() > 64 {
-            self.queue = VecDeque::new();
+        self.give_back_line();
+    }
+
+    #[inline]
+    fn give_back_line(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.give_back();
         }
     }
 
     /// Writes until nothing is left or the socket takes no more. What the socket keeps for itself is left too.
     pub(crate) fn flush(&mut self, socket: &mut impl Write, scratch: &mut Vec<u8>) -> io::Result<Flushed> {
-        while !self.queue.is_empty() {
-            let written = match self.write(socket, scratch) {
+        while let Some(first) = &self.first {
+            let result = match &self.line {
+                None => socket.write(first),
+                Some(_) => self.write(socket, scratch),
+            };
+            let written = match result {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
@@ -149,20 +188,16 @@ impl Outbox {
         }
     }
 
+    /// Writes what are several.
     fn write(&self, socket: &mut impl Write, scratch: &mut Vec<u8>) -> io::Result<usize> {
-        if let [only] = self.queue.as_slices().0
-            && self.queue.len() == 1
-        {
-            return socket.write(only);
-        }
         if self.bytes <= COPY_MAX {
             scratch.clear();
-            self.queue.iter().for_each(|bytes| scratch.extend_from_slice(bytes));
+            self.queue().for_each(|bytes| scratch.extend_from_slice(bytes));
             return socket.write(scratch);
         }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
-        for (slice, bytes) in slices.iter_mut().zip(&self.queue) {
+        for (slice, bytes) in slices.iter_mut().zip(self.queue()) {
             *slice = IoSlice::new(bytes);
             count += 1;
         }
@@ -172,14 +207,12 @@ impl Outbox {
     // In each of the two kinds of flush: a call costs more than what most writes have to do here.
     #[inline(always)]
     fn advance(&mut self, mut written: usize) {
-        self.bytes -= written;
-        if self.bytes == 0 {
-            self.queue.clear();
-            self.emptied();
-            return;
+        if self.bytes == written {
+            return self.emptied();
         }
+        self.bytes -= written;
         self.allowance = self.allowance.min(self.bytes);
-        while let Some(first) = self.queue.front_mut() {
+        while let Some(first) = &mut self.first {
             if written < first.len() {
                 self.begun |= written > 0;
                 first.advance(written);
@@ -187,8 +220,40 @@ impl Outbox {
             }
             written -= first.len();
             self.begun = false;
-            self.queue.pop_front();
+            self.next();
         }
+    }
+}
+
+/// How many lines that nobody needs are kept for others, and how long they may be: a turn of a busy thread needs as many as there are
+/// outboxes with several frames, one after the other mostly few.
+const SPARE_LINES: usize = 1024;
+const SPARE_CAPACITY: usize = 64;
+
+thread_local! {
+    // Boxed as outboxes have them, so that neither lending nor giving back allocates.
+    #[expect(clippy::vec_box, reason = "they go from here into outboxes as they are")]
+    static SPARE: RefCell<Vec<Box<Line>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Line {
+    /// One that is empty: of those that were given back, if there is one.
+    #[inline(never)]
+    fn lent() -> Box<Line> {
+        SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
+    }
+
+    #[inline(never)]
+    fn give_back(mut self: Box<Line>) {
+        self.0.clear();
+        if self.0.capacity() > SPARE_CAPACITY {
+            return;
+        }
+        SPARE.with_borrow_mut(|spare| {
+            if spare.len() < SPARE_LINES {
+                spare.push(self);
+            }
+        });
     }
 }
 

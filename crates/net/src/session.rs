@@ -7,6 +7,7 @@ use antiphon_hub::Subscription;
 use antiphon_model::{ChannelId, Monotonic, Position, SessionId};
 use antiphon_node::Begins;
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::connection::ConnectionKey;
 use crate::format::Framing;
@@ -31,7 +32,8 @@ pub(crate) struct Session {
     pub(crate) id: SessionId,
     /// Who it is, once that is known: until then it may nothing.
     pub(crate) caller: Option<Arc<Caller>>,
-    pub(crate) listening: Vec<ListeningTo>,
+    /// Mostly one, which has a place of its own.
+    pub(crate) listening: SmallVec<[ListeningTo; 1]>,
     pub(crate) joined: Vec<Arc<ChannelId>>,
     pub(crate) outbox: Outbox,
     pub(crate) link: Link,
@@ -46,7 +48,7 @@ pub(crate) struct Session {
     /// is not what its next messages have to come after.
     pub(crate) begun: u64,
     /// How many of its messages wait for their turn among what lies in the worker's inbox.
-    pub(crate) waiting: usize,
+    pub(crate) waiting: u32,
     /// Whether its close waits for its turn among what lies in the worker's inbox.
     pub(crate) leaving: bool,
     /// Why it is to be closed, once its outbox is written.
@@ -81,19 +83,22 @@ pub(crate) enum Link {
         blocked: bool,
     },
     /// An HTTP answer that hyper writes.
-    Stream {
-        waker: Option<Waker>,
-        options: StreamOptions,
-        /// Whether somebody waits for what comes next, or has not begun to.
-        awaited: bool,
-    },
+    Stream(Box<StreamLink>),
+}
+
+/// An HTTP answer that carries a session's bytes.
+pub(crate) struct StreamLink {
+    pub(crate) waker: Option<Waker>,
+    pub(crate) options: StreamOptions,
+    /// Whether somebody waits for what comes next, or has not begun to.
+    pub(crate) awaited: bool,
 }
 
 impl Session {
     pub(crate) fn framing(&self) -> Framing {
         match self.link {
             Link::Socket { framing, .. } => framing,
-            Link::Stream { .. } => Framing::None,
+            Link::Stream(_) => Framing::None,
         }
     }
 
@@ -106,7 +111,7 @@ impl Session {
     pub(crate) fn is_blocked(&self) -> bool {
         match &self.link {
             Link::Socket { blocked, .. } => *blocked,
-            Link::Stream { awaited, .. } => !awaited,
+            Link::Stream(stream) => !stream.awaited,
         }
     }
 
@@ -120,8 +125,29 @@ impl Session {
     }
 
     pub(crate) fn heartbeat(&self, now: Monotonic) -> Option<Bytes> {
-        let Link::Stream { options, .. } = &self.link else { return None };
-        let (after, bytes) = options.heartbeat.as_ref()?;
+        let Link::Stream(stream) = &self.link else { return None };
+        let (after, bytes) = stream.options.heartbeat.as_ref()?;
         (now.since(self.last_sent) >= *after && self.outbox.is_empty()).then(|| bytes.clone())
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+    use crate::connection::{Connection, Open};
+
+    /// What there is for each client, and most of what an idle one takes: whoever needs more finds a place for it that only those pay
+    /// who use it.
+    #[test]
+    fn a_client_at_rest_is_small() {
+        // A debug build's sockets know which epoll set they are in.
+        let debug = if cfg!(debug_assertions) { 16 } else { 0 };
+        for (what, size, most) in [
+            ("session", size_of::<Session>(), 256),
+            ("connection", size_of::<Connection>(), 112 + debug),
+            ("WebSocket", size_of::<Open>(), 112),
+        ] {
+            assert!(size <= most, "{what}: {size} bytes");
+        }
     }
 }

@@ -77,8 +77,8 @@ impl Stream {
         let now = worker.0.now.get().monotonic;
         let taken = worker.with_session(self.client.key, self.client.id, |session, _| {
             session.last_sent = now;
-            if let Link::Stream { awaited, .. } = &mut session.link {
-                *awaited = false;
+            if let Link::Stream(stream) = &mut session.link {
+                stream.awaited = false;
             }
             let before = session.outbox.bytes();
             let taken = take(session);
@@ -94,9 +94,9 @@ impl Stream {
             if !session.outbox.is_empty() || session.is_closing() {
                 return true;
             }
-            if let Link::Stream { waker, awaited, .. } = &mut session.link {
-                *waker = Some(cx.waker().clone());
-                *awaited = true;
+            if let Link::Stream(stream) = &mut session.link {
+                stream.waker = Some(cx.waker().clone());
+                stream.awaited = true;
             }
             false
         });
@@ -115,8 +115,8 @@ impl Stream {
         }
         self.over = true;
         let close = self.client.worker.with_session(self.client.key, self.client.id, |session, _| {
-            let Link::Stream { options, .. } = &session.link else { return None };
-            session.closing.as_ref().map(|closing| (options.farewell)(&closing.close))
+            let Link::Stream(stream) = &session.link else { return None };
+            session.closing.as_ref().map(|closing| (stream.options.farewell)(&closing.close))
         });
         Poll::Ready(close.flatten().filter(|bytes| !bytes.is_empty()))
     }

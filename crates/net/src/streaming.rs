@@ -99,7 +99,8 @@ impl Client {
         let framing = Framing::Chunked;
         let link = Link::Socket { connection: key, framing, blocked: false };
         match std::mem::replace(&mut session.link, link) {
-            Link::Stream { options, .. } => {
+            Link::Stream(stream) => {
+                let options = stream.options;
                 connection.phase =
                     Phase::Streaming(Box::new(Streaming { options, stalled: None, ended: false }));
             }

@@ -104,8 +104,10 @@ impl Worker {
         }
         let waiting: Vec<ConnectionKey> = {
             let state = self.0.state.borrow();
-            let requests =
-                state.connections.iter().filter(|(_, c)| matches!(c.phase, Phase::Proxy | Phase::Request));
+            let requests = state
+                .connections
+                .iter()
+                .filter(|(_, c)| matches!(c.phase, Phase::Proxy(_) | Phase::Request(_)));
             requests.map(|(key, _)| ConnectionKey(key as u32)).collect()
         };
         for key in waiting {
@@ -137,7 +139,7 @@ impl State {
     fn forgive(&mut self, now: Monotonic) {
         for (_, connection) in &mut self.connections {
             match &mut connection.phase {
-                Phase::Proxy | Phase::Request => connection.heard = now,
+                Phase::Proxy(_) | Phase::Request(_) => connection.heard = now,
                 Phase::Open(Some(open)) => open.pinged = open.pinged.map(|_| now),
                 Phase::Streaming(streaming) => streaming.note_progress(),
                 Phase::Open(None) | Phase::Closing { .. } => {}
@@ -157,7 +159,7 @@ impl Connection {
         let NetSettings { handshake_timeout, ping_interval, ping_timeout, .. } = *worker.0.settings;
         let silent = now.since(self.heard);
         match &mut self.phase {
-            Phase::Proxy | Phase::Request => {
+            Phase::Proxy(_) | Phase::Request(_) => {
                 (silent > handshake_timeout).then_some(Due::Drop(key, "no request"))
             }
             Phase::Streaming(streaming) => streaming.due(worker, key, self.session?, sessions, now),

@@ -84,7 +84,7 @@ impl Client {
             return None;
         }
         let pieces = self.worker.with_session(self.key, self.id, |session, _| {
-            let Link::Stream { .. } = session.link else { return None };
+            let Link::Stream(_) = session.link else { return None };
             self.node().metrics().outbox_bytes.dec_by(session.outbox.bytes() as i64);
             Some(session.outbox.take_each())
         });

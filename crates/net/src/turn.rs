@@ -69,7 +69,8 @@ impl<E: Endpoint> Turns<E> {
         for (at, Bound { socket, listen }) in bound.into_iter().enumerate() {
             let mut socket = mio::net::TcpListener::from_std(socket);
             poll.registry().register(&mut socket, Token(LISTENER_TOKENS + at), Interest::READABLE)?;
-            watched.push(Listener { socket, listen });
+            let local = socket.local_addr()?;
+            watched.push(Listener { socket, local, listen });
         }
         let readiness = Readiness::new(poll)?;
         let sweep = Box::pin(tokio::time::sleep(worker.sweep_interval()));
@@ -249,7 +250,7 @@ impl Worker {
     pub(crate) fn with_handler(&self, client: &Client, work: impl FnOnce(&mut dyn crate::WebSocketSession)) {
         let link = self.with_session(client.key, client.id, |session, _| match session.link {
             crate::session::Link::Socket { connection, .. } => Some(connection),
-            crate::session::Link::Stream { .. } => None,
+            crate::session::Link::Stream(_) => None,
         });
         let Some(Some(key)) = link else { return };
         let taken = match self.0.state.borrow_mut().connections.get_mut(key.0 as usize) {

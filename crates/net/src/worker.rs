@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use antiphon_access::Caller;
-use antiphon_hub::{Fanout, WorkerId};
+use antiphon_hub::{ChannelUid, Fanout, WorkerId};
 use antiphon_model::{ChannelId, Monotonic, Now, SessionId};
 use antiphon_node::metrics::{Protocol, Reason};
 use antiphon_node::{Begins, Node, TooManySessions};
 use bytes::Bytes;
 use slab::Slab;
+use smallvec::SmallVec;
 
 use crate::addresses::Addresses;
 use crate::client::ClientAddress;
@@ -21,7 +22,7 @@ use crate::format::{Encoder, Wire};
 use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
 use crate::recovered::Recovered;
-use crate::session::{Link, Session, SessionKey};
+use crate::session::{Link, Session, SessionKey, StreamLink};
 use crate::websocket::Inflater;
 use crate::{Client, Close, NetSettings, Stream, StreamOptions, Workers};
 
@@ -271,7 +272,7 @@ impl Worker {
         options: StreamOptions,
     ) -> Result<Stream, TooManySessions> {
         let (protocol, begins) = (options.protocol, options.begins);
-        let link = Link::Stream { waker: None, options, awaited: true };
+        let link = Link::Stream(Box::new(StreamLink { waker: None, options, awaited: true }));
         Ok(Stream::new(self.open_session(caller, link, protocol, begins)?))
     }
 
@@ -292,7 +293,7 @@ impl Worker {
         let session = Session {
             id,
             caller,
-            listening: Vec::new(),
+            listening: SmallVec::new(),
             joined: Vec::new(),
             outbox: Outbox::default(),
             link,
@@ -426,6 +427,9 @@ pub(crate) enum Farewell {
     Lost,
 }
 
+/// Among how many of a session's channels one is looked for.
+const NAMES_SEARCHED_MAX: usize = 4;
+
 impl State {
     /// Has a connection read, at this turn or the next.
     pub(crate) fn read_again(&mut self, key: ConnectionKey) {
@@ -434,10 +438,19 @@ impl State {
         {
             connection.unread = true;
             match connection.phase {
-                Phase::Proxy | Phase::Request => self.arriving.push_back(key),
+                Phase::Proxy(_) | Phase::Request(_) => self.arriving.push_back(key),
                 Phase::Open(_) | Phase::Streaming(_) | Phase::Closing { .. } => self.unread.push_back(key),
             }
         }
+    }
+
+    /// The name of a channel that some session listens to here, if it is quickly found: those who listen to the same channel share it,
+    /// and a crowd on one channel keeps its name once.
+    pub(crate) fn name_of_channel(&self, uid: ChannelUid) -> Option<Arc<ChannelId>> {
+        let group = self.fanout.groups(uid).iter().find(|group| !group.is_empty())?;
+        let session = self.sessions.get(group.subscribers().next()?.key.0 as usize)?;
+        let mut listening = session.listening.iter().take(NAMES_SEARCHED_MAX);
+        listening.find(|one| one.subscription.channel == uid).map(|one| Arc::clone(&one.channel))
     }
 
     /// Puts bytes into a session's outbox, if it has room and is not closing.

@@ -19,10 +19,10 @@
 
 mod heartbeat;
 mod output;
+mod outputs;
 mod polling;
 mod websocket;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use antiphon_model::Monotonic;
@@ -37,6 +37,7 @@ use heartbeat::{Due, Heartbeat};
 pub use output::{
     Answer, CloseMode, CloseReason, Output, RequestId, SocketClose, SocketId, Then, TransportFault,
 };
+use outputs::Outputs;
 use polling::Poll;
 pub use websocket::Message;
 use websocket::Probe;
@@ -78,9 +79,9 @@ pub struct Session {
     codec: Codec,
     state: State,
     link: Link,
-    probe: Option<Probe>,
+    probe: Option<Box<Probe>>,
     heartbeat: Heartbeat,
-    outputs: VecDeque<Output>,
+    outputs: Outputs,
 }
 
 impl Session {
@@ -110,7 +111,7 @@ impl Session {
             link,
             probe: None,
             heartbeat: Heartbeat::new(codec.revision, &settings, now),
-            outputs: VecDeque::from([first]),
+            outputs: Outputs::new(first),
             settings,
         }
     }
@@ -206,11 +207,7 @@ impl Session {
 
     /// What is to be done next; nothing until another input.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front();
-        if self.outputs.is_empty() && self.outputs.capacity() > OUTPUTS_KEPT {
-            self.outputs = VecDeque::new();
-        }
-        output
+        self.outputs.pop_front()
     }
 
     /// Takes a packet off the session's transport.
@@ -258,9 +255,6 @@ impl Session {
         self.outputs.push_back(Output::Closed(reason));
     }
 }
-
-/// One body with many packets is no reason to keep room for as many outputs.
-const OUTPUTS_KEPT: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@ enum Echo {
 /// A raw WebSocket connection.
 pub(crate) struct RawSession {
     /// What to listen to, until it does.
-    listen: Option<Listen>,
+    listen: Option<Box<Listen>>,
     /// Where it publishes: the first channel that it listens to.
     channel: Arc<ChannelId>,
     echo: Echo,
@@ -37,7 +37,7 @@ impl RawSession {
             channel: Arc::clone(listen.channels.first()?),
             echo: if listen.echo { Echo::On } else { Echo::Off },
             storing: listen.storing,
-            listen: Some(listen),
+            listen: Some(Box::new(listen)),
         })
     }
 
@@ -60,6 +60,10 @@ impl WebSocketSession for RawSession {
         let Some(listen) = self.listen.take() else { return };
         let wants = wants_of(&listen, listen.since.map_or(Since::Now, Since::After), &formats::RAW);
         if let Some(begun) = client.try_listen(&wants) {
+            if let Some(first) = begun.as_ref().ok().and_then(|listening| listening.channels.first()) {
+                // The same, as others here have it.
+                self.channel = Arc::clone(&first.channel);
+            }
             return begin(client, &listen, begun);
         }
         let begins = client.clone();

@@ -17,7 +17,7 @@ use crate::home::{self, ConnectionKey};
 use crate::io::Seat;
 use crate::namespace::Reach;
 use crate::socket::Phase;
-use crate::timers::{self, Due};
+use crate::timers;
 use crate::{
     Body, DisconnectReason, Io, Message, NamespaceName, Packet, Parser, Socket, Version, acks, ascii, emit,
     msgpack, queue, rooms,
@@ -71,7 +71,7 @@ impl Connection {
                 others: RefCell::default(),
             })
         });
-        timers::at(tokio::time::Instant::now() + timeout, Due::Connect(connection.key));
+        timers::connect_by(tokio::time::Instant::now() + timeout, connection.key);
         connection
     }
 
@@ -237,6 +237,11 @@ impl Connection {
         for socket in self.sockets() {
             self.io.observe(|observer| observer.upgraded(socket.namespace(), socket.id()));
         }
+    }
+
+    /// Whether its client has yet to ask for a namespace, or to be let in.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.members.borrow().is_empty() && !self.has_ended.get()
     }
 
     /// The client had its time to ask for a namespace.

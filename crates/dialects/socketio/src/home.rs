@@ -87,6 +87,14 @@ pub(crate) fn find(key: ConnectionKey) -> Whereabouts {
     })
 }
 
+/// Whether a connection lives on this thread whose client has yet to be in a namespace.
+pub(crate) fn is_awaited(key: ConnectionKey) -> bool {
+    match find(key) {
+        Whereabouts::Here(connection) => connection.is_awaited(),
+        Whereabouts::Gone | Whereabouts::Elsewhere => false,
+    }
+}
+
 /// Forgets a connection of this thread.
 pub(crate) fn remove(key: ConnectionKey) {
     HOME.with(|home| {

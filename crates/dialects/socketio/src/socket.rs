@@ -398,3 +398,18 @@ impl fmt::Debug for SocketId {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    /// What there is for each client: whoever needs more finds a place for it that only those pay who use it.
+    #[test]
+    fn a_socket_at_rest_is_small() {
+        for (what, size, most) in
+            [("socket", size_of::<Inner>(), 224), ("connection", size_of::<Connection>(), 112)]
+        {
+            assert!(size <= most, "{what}: {size} bytes");
+        }
+    }
+}

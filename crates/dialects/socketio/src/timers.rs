@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -15,8 +15,6 @@ use crate::{Io, acks};
 
 /// What is to be done.
 pub(crate) enum Due {
-    /// A client has to be in a namespace.
-    Connect(ConnectionKey),
     /// Acknowledgements of a socket may be late.
     Acks(WeakSocket),
     /// Clients that lost their connection may not have come back.
@@ -32,6 +30,9 @@ thread_local! {
 #[derive(Default)]
 struct Timers {
     heap: RefCell<BinaryHeap<Timer>>,
+    /// Clients that have to be in a namespace, and by when, in the order of that. Those in front that are there are forgotten as others
+    /// come: nearly all of them soon are.
+    connects: RefCell<VecDeque<(Instant, ConnectionKey)>>,
     earlier: Rc<Notify>,
     is_running: std::cell::Cell<bool>,
 }
@@ -44,24 +45,54 @@ struct Timer {
 /// Has something done on this thread, which is a worker's.
 pub(crate) fn at(at: Instant, due: Due) {
     TIMERS.with(|timers| {
-        let is_first = {
-            let mut heap = timers.heap.borrow_mut();
-            let is_first = heap.peek().is_none_or(|first| at < first.at);
-            heap.push(Timer { at, due });
-            is_first
-        };
-        if !timers.is_running.replace(true) {
-            tokio::task::spawn_local(run(Rc::clone(&timers.earlier)));
-        } else if is_first {
-            timers.earlier.notify_one();
-        }
+        let next = timers.next();
+        timers.heap.borrow_mut().push(Timer { at, due });
+        timers.note(at, next);
     });
+}
+
+/// Has a client's connection closed at that time if it is in no namespace by then.
+pub(crate) fn connect_by(at: Instant, key: ConnectionKey) {
+    TIMERS.with(|timers| {
+        let next = timers.next();
+        {
+            let mut connects = timers.connects.borrow_mut();
+            while connects.pop_front_if(|(_, key)| !home::is_awaited(*key)).is_some() {}
+            // At the end, unless several servers of the process have different times.
+            let place = connects.partition_point(|(other, _)| *other <= at);
+            connects.insert(place, (at, key));
+        }
+        timers.note(at, next);
+    });
+}
+
+impl Timers {
+    fn next(&self) -> Option<Instant> {
+        let connect = self.connects.borrow().front().map(|(at, _)| *at);
+        let other = self.heap.borrow().peek().map(|timer| timer.at);
+        connect.into_iter().chain(other).min()
+    }
+
+    /// Something is due at that time that was not when `next` was the next.
+    fn note(&self, at: Instant, next: Option<Instant>) {
+        if !self.is_running.replace(true) {
+            tokio::task::spawn_local(run(Rc::clone(&self.earlier)));
+        } else if next.is_none_or(|next| at < next) {
+            self.earlier.notify_one();
+        }
+    }
 }
 
 async fn run(earlier: Rc<Notify>) {
     loop {
-        while let Some(due) = take(Instant::now()) {
+        let now = Instant::now();
+        while let Some(due) = take(now) {
             handle(due);
+        }
+        while let Some(key) = take_connect(now) {
+            if let Whereabouts::Here(connection) = home::find(key) {
+                connection.handle_connect_timeout();
+            }
         }
         match next() {
             None => earlier.notified().await,
@@ -82,17 +113,16 @@ fn take(now: Instant) -> Option<Due> {
     })
 }
 
+fn take_connect(now: Instant) -> Option<ConnectionKey> {
+    TIMERS.with(|timers| timers.connects.borrow_mut().pop_front_if(|(at, _)| *at <= now).map(|(_, key)| key))
+}
+
 fn next() -> Option<Instant> {
-    TIMERS.with(|timers| timers.heap.borrow().peek().map(|timer| timer.at))
+    TIMERS.with(Timers::next)
 }
 
 fn handle(due: Due) {
     match due {
-        Due::Connect(key) => {
-            if let Whereabouts::Here(connection) = home::find(key) {
-                connection.handle_connect_timeout();
-            }
-        }
         Due::Acks(socket) => {
             if let Some(socket) = socket.upgrade() {
                 acks::handle_timeout(&socket, Instant::now());

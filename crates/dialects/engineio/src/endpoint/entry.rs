@@ -37,9 +37,9 @@ pub(super) struct Entry {
     drives: Cell<bool>,
     place: Place,
     /// How many bytes of what waits for a poll are not to be compressed.
-    uncompressed: Cell<usize>,
+    uncompressed: Cell<u32>,
     /// The last number of a WebSocket.
-    sockets: Cell<u64>,
+    sockets: Cell<u32>,
     /// Whether the last answer was to a poll, and a packet alone: as a session ends, one that waited has been told.
     said_farewell: Cell<bool>,
 }
@@ -48,13 +48,13 @@ pub(super) struct State {
     pub(super) session: Session,
     pub(super) slots: Slots,
     pub(super) outlet: Outlet,
-    pub(super) probe: Option<Probe>,
+    pub(super) probe: Option<Box<Probe>>,
 }
 
 /// What carries the session's bytes.
 pub(super) enum Outlet {
     /// A stream whose bytes polls take.
-    Polling(Stream),
+    Polling(Box<Stream>),
     /// The connection of the session's client.
     WebSocket(SocketId),
     /// Nothing more.
@@ -293,13 +293,14 @@ impl Entry {
 
     fn note_put(&self, bytes: usize, compress: Compress) {
         if compress == Compress::Never {
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
             self.uncompressed.set(self.uncompressed.get().saturating_add(bytes));
         }
     }
 
     /// Says whether an answer of so many bytes may be compressed, and counts anew.
     pub(super) fn may_compress(&self, bytes: usize) -> bool {
-        self.uncompressed.replace(0) < bytes
+        (self.uncompressed.replace(0) as usize) < bytes
     }
 
     pub(super) fn set_encoding(&self, encoding: Encoding) {
@@ -312,7 +313,7 @@ impl Entry {
 
     /// A number for a WebSocket; the first has zero.
     pub(super) fn next_socket(&self) -> SocketId {
-        let next = self.sockets.get() + 1;
+        let next = self.sockets.get().wrapping_add(1);
         self.sockets.set(next);
         SocketId(next)
     }
@@ -322,7 +323,7 @@ impl Entry {
         self.input(|state, now| {
             let socket = probe.socket;
             if state.session.takes_websocket() {
-                state.probe = Some(probe);
+                state.probe = Some(Box::new(probe));
                 state.session.handle_websocket(socket, now);
             } else {
                 // It was asked before the session was offered another, or ended.
@@ -369,5 +370,20 @@ pub(super) fn outgoing(kind: MessageKind, bytes: &[u8]) -> Outgoing<'_> {
     match kind {
         MessageKind::Text => Outgoing::Text(bytes),
         MessageKind::Binary => Outgoing::Binary(bytes),
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    /// What there is for each session: whoever needs more finds a place for it that only those pay who use it.
+    #[test]
+    fn a_session_at_rest_is_small() {
+        for (what, size, most) in
+            [("session", size_of::<Entry>(), 288), ("handshake", size_of::<Handshake>(), 168)]
+        {
+            assert!(size <= most, "{what}: {size} bytes");
+        }
     }
 }

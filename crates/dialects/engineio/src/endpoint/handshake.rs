@@ -4,7 +4,7 @@ use std::fmt;
 use antiphon_model::Timestamp;
 use antiphon_net::Peer;
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
 use crate::form;
 use crate::handshake::{Sid, Transport};
@@ -19,8 +19,6 @@ pub struct Handshake {
     pub revision: Revision,
     /// The transport that it began with.
     pub transport: Transport,
-    /// The method of the request.
-    pub method: Method,
     /// The path and the query, as they came.
     pub target: Box<str>,
     /// The headers.
@@ -55,7 +53,6 @@ impl Handshake {
             sid,
             revision,
             transport,
-            method: request.method.clone(),
             target: target.into(),
             headers,
             extensions,
@@ -94,9 +91,49 @@ impl Handshake {
 /// Headers in as little memory as they take: sessions that idle have little else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Headers {
-    /// For each the length of its name as a byte, that of its value as four, and both.
+    /// For each what its name is, as a byte: its length, or from [`KNOWN_FROM`] on its place in [`KNOWN`]; the length of its value in as many
+    /// bytes as that takes, seven bits in each; the name, if it is not known; and the value.
     bytes: Box<[u8]>,
 }
+
+/// What browsers and libraries send with what a session begins with. Kept in memory alone, so that the order says nothing to anybody.
+const KNOWN: [&str; 32] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "authorization",
+    "cache-control",
+    "cf-connecting-ip",
+    "connection",
+    "content-length",
+    "cookie",
+    "dnt",
+    "forwarded",
+    "host",
+    "origin",
+    "pragma",
+    "referer",
+    "sec-ch-ua",
+    "sec-ch-ua-mobile",
+    "sec-ch-ua-platform",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "sec-websocket-extensions",
+    "sec-websocket-key",
+    "sec-websocket-protocol",
+    "sec-websocket-version",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Shorter names are written out; longer ones mean nothing to anybody.
+const KNOWN_FROM: u8 = 0x80;
 
 impl Headers {
     /// Copies headers.
@@ -120,14 +157,7 @@ impl Headers {
     /// Each header, its name in lower case.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let mut rest = &*self.bytes;
-        std::iter::from_fn(move || {
-            let (&name_bytes, after) = rest.split_first()?;
-            let (value_bytes, after) = after.split_first_chunk()?;
-            let (name, after) = after.split_at_checked(name_bytes.into())?;
-            let (value, after) = after.split_at_checked(u32::from_le_bytes(*value_bytes) as usize)?;
-            rest = after;
-            Some((std::str::from_utf8(name).ok()?, value))
-        })
+        std::iter::from_fn(move || read_header(&mut rest))
     }
 
     /// The first header of a name, whatever its case; none if there is none or it is not UTF-8.
@@ -146,15 +176,49 @@ impl Headers {
     }
 }
 
-/// Nothing if it is longer than any that means something.
+/// Nothing if its name is longer than any that means something.
 fn write_header(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
-    let (Ok(name_bytes), Ok(value_bytes)) = (u8::try_from(name.len()), u32::try_from(value.len())) else {
+    let known = KNOWN.binary_search(&name);
+    let head = known.map_or(name.len(), |place| usize::from(KNOWN_FROM) + place);
+    let Some(head) = u8::try_from(head).ok().filter(|head| known.is_ok() || *head < KNOWN_FROM) else {
         return;
     };
-    bytes.push(name_bytes);
-    bytes.extend_from_slice(&value_bytes.to_le_bytes());
-    bytes.extend_from_slice(name.as_bytes());
+    bytes.push(head);
+    let mut left = value.len();
+    while left > 0x7f {
+        bytes.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    bytes.push(left as u8);
+    if known.is_err() {
+        bytes.extend_from_slice(name.as_bytes());
+    }
     bytes.extend_from_slice(value);
+}
+
+fn read_header<'a>(rest: &mut &'a [u8]) -> Option<(&'a str, &'a [u8])> {
+    let (&head, mut after) = rest.split_first()?;
+    let (mut value_bytes, mut bits) = (0, 0);
+    loop {
+        let (&byte, further) = after.split_first()?;
+        value_bytes |= usize::from(byte & 0x7f) << bits;
+        bits += 7;
+        after = further;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    let name = match head.checked_sub(KNOWN_FROM) {
+        Some(place) => KNOWN.get(usize::from(place))?,
+        None => {
+            let (name, further) = after.split_at_checked(head.into())?;
+            after = further;
+            std::str::from_utf8(name).ok()?
+        }
+    };
+    let (value, after) = after.split_at_checked(value_bytes)?;
+    *rest = after;
+    Some((name, value))
 }
 
 impl fmt::Debug for Headers {
@@ -180,6 +244,22 @@ mod tests {
         assert_eq!(headers.get("host"), None);
         assert_eq!(headers.to_map(), map);
         assert_eq!(Headers::new(&HeaderMap::new()).iter().count(), 0);
+    }
+
+    #[test]
+    fn known_names_and_long_values_are_read_as_they_were_written() {
+        assert!(KNOWN.is_sorted());
+        let mut map = HeaderMap::new();
+        for (number, name) in KNOWN.into_iter().enumerate() {
+            map.append(HeaderName::from_static(name), HeaderValue::from(number));
+        }
+        for len in [0, 1, 127, 128, 16_383, 16_384, 70_000] {
+            map.append("x-other", HeaderValue::from_str(&"v".repeat(len)).unwrap());
+        }
+        assert_eq!(Headers::new(&map).to_map(), map);
+        let too_long = HeaderName::from_bytes("n".repeat(128).as_bytes()).unwrap();
+        map.append(too_long, HeaderValue::from_static("dropped"));
+        assert_eq!(Headers::new(&map).iter().count() + 1, map.len());
     }
 
     #[test]

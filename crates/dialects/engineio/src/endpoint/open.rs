@@ -66,7 +66,7 @@ impl Engine {
         let client = Client::clone(&stream);
         let mut slots = Slots::default();
         let first = slots.begin();
-        let entry = admitted.begin(client, slots, Outlet::Polling(stream), OpenOn::Poll(first));
+        let entry = admitted.begin(client, slots, Outlet::Polling(Box::new(stream)), OpenOn::Poll(first));
         let mut response = polling::answered(entry, first, form).await;
         let cookie = self.shared.settings.cookie.as_ref();
         if let Some(cookie) = cookie.and_then(|cookie| cookie.header(&handshake.sid)) {

@@ -8,7 +8,7 @@ use crate::session::{Answer, RequestId, Then};
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     open: Vec<Slot>,
-    last: u64,
+    last: u32,
 }
 
 #[derive(Debug)]
@@ -29,7 +29,8 @@ pub(super) enum Answered {
 
 impl Slots {
     pub(super) fn begin(&mut self) -> RequestId {
-        self.last += 1;
+        // Told apart are those that are under way at one time.
+        self.last = self.last.wrapping_add(1);
         let request = RequestId(self.last);
         self.open.push(Slot { request, answered: None, waker: None });
         request

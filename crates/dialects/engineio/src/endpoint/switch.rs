@@ -17,12 +17,13 @@ impl Entry {
             let probe = state.probe.take_if(|probe| probe.socket == socket)?;
             Some((probe, std::mem::replace(&mut state.outlet, Outlet::WebSocket(socket))))
         });
-        let Some((Probe { client, binary, .. }, Outlet::Polling(stream))) = taken else { return false };
+        let Some((probe, Outlet::Polling(stream))) = taken else { return false };
+        let Probe { client, binary, .. } = *probe;
         let (codec, shared) = (self.codec(), Rc::clone(self.shared()));
         let encoding = Encoding::WebSocket(codec.revision, binary);
         self.set_encoding(encoding);
         let over = client.take_over(
-            stream,
+            *stream,
             |waiting, messages| requeue(&codec, encoding, &waiting, messages),
             move |format| shared.application.format(format, encoding),
         );

@@ -1,5 +1,7 @@
+use std::borrow::Borrow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use antiphon_net::Worker;
@@ -11,11 +13,34 @@ use crate::handshake::Sid;
 
 /// The sessions of one worker, of all engines that it has.
 pub(super) struct Table {
-    entries: RefCell<HashMap<Sid, Rc<Entry>, foldhash::fast::RandomState>>,
+    entries: RefCell<HashSet<BySid, foldhash::fast::RandomState>>,
     pub(super) timers: Timers,
     pub(super) departed: Departed,
     scratch: RefCell<Vec<u8>>,
 }
+
+/// A session that is found by its id, which it has in itself: the table keeps no copy.
+struct BySid(Rc<Entry>);
+
+impl Borrow<Sid> for BySid {
+    fn borrow(&self) -> &Sid {
+        &self.0.handshake().sid
+    }
+}
+
+impl Hash for BySid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.handshake().sid.hash(state);
+    }
+}
+
+impl PartialEq for BySid {
+    fn eq(&self, other: &BySid) -> bool {
+        self.0.handshake().sid == other.0.handshake().sid
+    }
+}
+
+impl Eq for BySid {}
 
 /// One huge message is no reason to keep a huge buffer.
 const SCRATCH_BYTES_KEPT: usize = 64 << 10;
@@ -26,7 +51,7 @@ impl Table {
         if let Some(table) = worker.extension::<Table>() {
             return table;
         }
-        let entries = RefCell::new(HashMap::default());
+        let entries = RefCell::new(HashSet::default());
         let (timers, departed) = (Timers::default(), Departed::default());
         let table = Rc::new(Table { entries, timers, departed, scratch: RefCell::default() });
         worker.set_extension(Rc::clone(&table));
@@ -34,22 +59,22 @@ impl Table {
     }
 
     pub(super) fn insert(&self, entry: &Rc<Entry>) {
-        self.entries.borrow_mut().insert(entry.handshake().sid, Rc::clone(entry));
+        self.entries.borrow_mut().replace(BySid(Rc::clone(entry)));
     }
 
     pub(super) fn remove(&self, sid: &Sid) {
-        let removed = self.entries.borrow_mut().remove(sid);
+        let removed = self.entries.borrow_mut().take(sid);
         // What it holds is dropped when nothing is borrowed.
         drop(removed);
     }
 
     pub(super) fn find(&self, sid: &Sid) -> Option<Rc<Entry>> {
-        self.entries.borrow().get(sid).cloned()
+        self.entries.borrow().get(sid).map(|BySid(entry)| Rc::clone(entry))
     }
 
     /// All, as they are at this moment.
     pub(super) fn all(&self) -> Vec<Rc<Entry>> {
-        self.entries.borrow().values().cloned().collect()
+        self.entries.borrow().iter().map(|BySid(entry)| Rc::clone(entry)).collect()
     }
 
     /// Lends a buffer, empty at the beginning.

@@ -55,7 +55,7 @@ impl Engine {
         let decided = move |admission: Admission| match admission {
             Ok(caller) => {
                 let bytes_max = admitted.shared.settings.engine.payload_bytes_max;
-                accept(caller, Speaker::Admitted(admitted), bytes_max)
+                accept(caller, Speaker::Admitted(Box::new(admitted)), bytes_max)
             }
             Err(denied) => Upgrade::Refuse(with_headers(answer::refused(&denied.refusal()), cors)),
         };
@@ -94,7 +94,7 @@ fn accept(
     speaker: Speaker,
     bytes_max: usize,
 ) -> Upgrade {
-    let session = Box::new(SocketSession { socket: SocketId(0), speaker: Rc::new(Cell::new(Some(speaker))) });
+    let session = Box::new(SocketSession { socket: SocketId(0), speaker });
     Upgrade::Accept(Accept {
         keepalive: Keepalive::Dialect,
         message_bytes_max: Some(bytes_max),
@@ -110,18 +110,29 @@ fn with_headers(mut response: Response<Bytes>, headers: http::HeaderMap) -> Resp
 /// A connection, as `net` calls it.
 struct SocketSession {
     socket: SocketId,
-    /// None once the connection is gone.
-    speaker: Rc<Cell<Option<Speaker>>>,
+    speaker: Speaker,
 }
 
 /// What speaks on a connection.
 enum Speaker {
     /// A session that begins when the connection is open.
-    Admitted(Admitted),
+    Admitted(Box<Admitted>),
+    /// A session that begins a little later than that.
+    Later(Rc<Cell<Postponed>>),
     /// A session that polls, to which the connection is to be offered.
     Probe(Rc<Entry>, BinarySupport),
     /// A session, which knows the connection.
     Known(Rc<Entry>),
+    /// Nobody: the connection is gone.
+    Nobody,
+}
+
+/// A session that begins when its time has come.
+enum Postponed {
+    Admitted(Box<Admitted>),
+    Begun(Rc<Entry>),
+    /// The connection is gone.
+    Gone,
 }
 
 /// How long after the 101 the open packet of revision 3 is sent. Programs of its time begin to listen when they see that the
@@ -130,47 +141,47 @@ const OPEN_AFTER: Duration = Duration::from_millis(5);
 
 impl SocketSession {
     fn known(&self) -> Option<Rc<Entry>> {
-        let speaker = self.speaker.take();
-        let entry = match &speaker {
-            Some(Speaker::Known(entry)) => Some(Rc::clone(entry)),
-            _ => None,
-        };
-        self.speaker.set(speaker);
-        entry
+        match &self.speaker {
+            Speaker::Known(entry) => Some(Rc::clone(entry)),
+            Speaker::Later(postponed) => {
+                let now = postponed.replace(Postponed::Gone);
+                let entry = match &now {
+                    Postponed::Begun(entry) => Some(Rc::clone(entry)),
+                    Postponed::Admitted(_) | Postponed::Gone => None,
+                };
+                postponed.set(now);
+                entry
+            }
+            Speaker::Admitted(_) | Speaker::Probe(..) | Speaker::Nobody => None,
+        }
     }
 }
 
-/// Begins the session of a connection that is open.
-fn begin(speaker: &Cell<Option<Speaker>>, socket: SocketId, client: &Client) {
-    let known = match speaker.take() {
-        Some(Speaker::Admitted(admitted)) => Speaker::Known(admitted.begin_websocket(client, socket)),
-        Some(known) => known,
-        None => return,
-    };
-    speaker.set(Some(known));
+/// Begins the session of a connection that is open, unless that is gone meanwhile.
+async fn begin_later(postponed: Rc<Cell<Postponed>>, socket: SocketId, client: Client) {
+    tokio::time::sleep(OPEN_AFTER).await;
+    if let Postponed::Admitted(admitted) = postponed.replace(Postponed::Gone) {
+        postponed.set(Postponed::Begun(admitted.begin_websocket(&client, socket)));
+    }
 }
 
 impl WebSocketSession for SocketSession {
     fn handle_open(&mut self, client: &Client) {
-        match self.speaker.take() {
-            Some(Speaker::Probe(entry, binary)) => {
+        self.speaker = match std::mem::replace(&mut self.speaker, Speaker::Nobody) {
+            Speaker::Probe(entry, binary) => {
                 self.socket = entry.next_socket();
-                self.speaker.set(Some(Speaker::Known(Rc::clone(&entry))));
                 entry.offer(Probe { socket: self.socket, client: client.clone(), binary });
+                Speaker::Known(entry)
             }
-            Some(Speaker::Admitted(admitted)) if admitted.handshake.revision == Revision::V3 => {
-                self.speaker.set(Some(Speaker::Admitted(admitted)));
-                let (speaker, socket, client) = (Rc::clone(&self.speaker), self.socket, client.clone());
-                tokio::task::spawn_local(async move {
-                    tokio::time::sleep(OPEN_AFTER).await;
-                    begin(&speaker, socket, &client);
-                });
+            Speaker::Admitted(admitted) if admitted.handshake.revision == Revision::V3 => {
+                let postponed = Rc::new(Cell::new(Postponed::Admitted(admitted)));
+                let begins = begin_later(Rc::clone(&postponed), self.socket, client.clone());
+                tokio::task::spawn_local(begins);
+                Speaker::Later(postponed)
             }
-            speaker => {
-                self.speaker.set(speaker);
-                begin(&self.speaker, self.socket, client);
-            }
-        }
+            Speaker::Admitted(admitted) => Speaker::Known(admitted.begin_websocket(client, self.socket)),
+            speaker => speaker,
+        };
     }
 
     fn handle_message(&mut self, kind: MessageKind, data: &[u8], _client: &Client) {
@@ -191,7 +202,12 @@ impl WebSocketSession for SocketSession {
     }
 
     fn handle_ended(&mut self) {
-        if let Some(Speaker::Known(entry)) = self.speaker.take() {
+        let known = self.known();
+        if let Speaker::Later(postponed) = std::mem::replace(&mut self.speaker, Speaker::Nobody) {
+            // What has not begun begins no more.
+            postponed.set(Postponed::Gone);
+        }
+        if let Some(entry) = known {
             entry.lose(self.socket);
         }
     }

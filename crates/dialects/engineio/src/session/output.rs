@@ -4,11 +4,11 @@ use crate::payload::PayloadError;
 
 /// An HTTP request of a session, as whoever drives the session numbers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(pub u64);
+pub struct RequestId(pub u32);
 
 /// A WebSocket of a session, as whoever drives the session numbers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SocketId(pub u64);
+pub struct SocketId(pub u32);
 
 /// What a session wants done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -72,7 +72,7 @@ impl Session {
             return;
         }
         let deadline = now + self.settings.upgrade_timeout();
-        self.probe = Some(Probe { socket, deadline, stage: Stage::Silent });
+        self.probe = Some(Box::new(Probe { socket, deadline, stage: Stage::Silent }));
     }
 
     /// Takes a message off a WebSocket. What is malformed ends the session, or on a probe only the upgrade.
@@ -140,7 +140,9 @@ impl Session {
     /// Lets a waiting poll go if a probed client waits for it.
     pub(super) fn release_for_probe(&mut self, now: Monotonic) {
         let has_waiting_poll = self.has_waiting_poll();
-        let Some(Probe { stage: Stage::Probed { release_at }, .. }) = &mut self.probe else { return };
+        let Some(Probe { stage: Stage::Probed { release_at }, .. }) = self.probe.as_deref_mut() else {
+            return;
+        };
         if has_waiting_poll && *release_at <= now {
             *release_at = now + RELEASE_INTERVAL;
             self.release_queued();
@@ -171,7 +173,7 @@ impl Session {
 
     /// Goes over to the probed WebSocket. What waits is written there; a poll that is still open carries none of it.
     fn upgrade(&mut self) {
-        let Some(Probe { socket, .. }) = self.probe.take() else { return };
+        let Some(socket) = self.probe.take().map(|probe| probe.socket) else { return };
         let link = Link::WebSocket { socket };
         if let Link::Polling { poll, post } = std::mem::replace(&mut self.link, link) {
             self.dismiss(poll, post, CloseReason::TransportClose);

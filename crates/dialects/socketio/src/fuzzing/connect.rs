@@ -4,7 +4,7 @@ use antiphon_engineio::{self as engineio, Headers, Revision, Sid, Transport};
 use antiphon_model::{OrgId, RawJson, Timestamp};
 use antiphon_net::Peer;
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method};
+use http::{Extensions, HeaderMap};
 use serde_json::{Map, Value};
 
 use crate::connect::{Handshake, auth_of_query};
@@ -31,7 +31,6 @@ fn claim(auth: RawJson) {
         sid: Sid::new(0, [0; Sid::RANDOM_BYTES]),
         revision: Revision::V4,
         transport: Transport::Polling,
-        method: Method::GET,
         target: "/socket.io/".into(),
         headers: Headers::new(&HeaderMap::new()),
         extensions: Extensions::new(),

@@ -11,7 +11,7 @@ enum Input {
     Poll,
     Post(String),
     PostHead,
-    Lost(u64),
+    Lost(u32),
     Socket,
     Frame(u64, String),
     SocketLost(u64),
@@ -29,7 +29,7 @@ fn input() -> impl Strategy<Value = Input> {
         6 => Just(Input::Poll),
         4 => wire().prop_map(Input::Post),
         1 => Just(Input::PostHead),
-        1 => (0_u64..20).prop_map(Input::Lost),
+        1 => (0_u32..20).prop_map(Input::Lost),
         4 => Just(Input::Socket),
         8 => (0_u64..4, wire()).prop_map(|(which, text)| Input::Frame(which, text)),
         1 => (0_u64..4).prop_map(Input::SocketLost),
@@ -43,7 +43,7 @@ fn input() -> impl Strategy<Value = Input> {
 
 #[derive(Default)]
 struct Seen {
-    waiting: BTreeSet<u64>,
+    waiting: BTreeSet<u32>,
     sent: usize,
     arrived: usize,
     is_closed: bool,

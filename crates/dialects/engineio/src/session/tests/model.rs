@@ -104,21 +104,21 @@ impl Driven {
         self
     }
 
-    pub(super) fn poll(&mut self, request: u64, now: u64) {
+    pub(super) fn poll(&mut self, request: u32, now: u64) {
         self.at(now).session.handle_poll(RequestId(request), at(now));
     }
 
-    pub(super) fn post_head(&mut self, request: u64, now: u64) {
+    pub(super) fn post_head(&mut self, request: u32, now: u64) {
         self.at(now).session.handle_post(RequestId(request), at(now));
     }
 
-    pub(super) fn post(&mut self, request: u64, body: &str, now: u64) {
+    pub(super) fn post(&mut self, request: u32, body: &str, now: u64) {
         self.post_head(request, now);
         let body = Bytes::copy_from_slice(body.as_bytes());
         self.session.handle_post_body(RequestId(request), BodyForm::Text, body, at(now));
     }
 
-    pub(super) fn lost(&mut self, request: u64, now: u64) {
+    pub(super) fn lost(&mut self, request: u32, now: u64) {
         self.at(now).session.handle_request_lost(RequestId(request), at(now));
     }
 
