@@ -1,27 +1,55 @@
 //! The command line, as `clap` structs that another program can embed.
 
+mod values;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use crate::message::MESSAGE_BYTES_MIN;
+pub(crate) use self::values::MESSAGE_BYTES_MAX;
+use self::values::{message_bytes, millis, rate, runs, seconds};
 use crate::report::Format;
 use crate::target::{Kind, Protocol};
 
-/// Measures a running server over WebSocket, or Socket.IO on it.
+const EXAMPLES: &str = "\
+Examples:
+  antiphon bench fanout --subscribers 1000                    a server on 127.0.0.1:8080
+  antiphon bench fanout --rate 2000 --protocol sse            latency at a rate, not at the limit
+  antiphon bench echo --runs 5 --pid $(pidof antiphon)        medians, and what each request costs the server
+  antiphon bench idle --connections 100000 --pid $(pidof antiphon)
+  antiphon bench storm --clients 5000                         all come back at once
+  antiphon bench fanout --protocol mqtt --url mqtt://broker:1883
+  antiphon bench echo --url ws://localhost:9001/echo          any WebSocket server that echoes
+  antiphon bench fanout --protocol socketio --kind plain --url http://localhost:3000
+
+docs/load.md tells what each scenario does and what its figures mean.";
+
+/// Measures a running server: this one, or another that speaks one of the protocols.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Bench {
     /// What to measure.
     #[command(subcommand)]
     pub scenario: Scenario,
+    /// How to tell it.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// How often to measure, and how to tell what was found.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Output {
     /// Print the report as one JSON object
     #[arg(long, global = true)]
     pub json: bool,
+    /// Measure so many times, and report the medians with the least and the most
+    #[arg(long, global = true, default_value = "1", value_parser = runs)]
+    pub runs: u32,
 }
 
-impl Bench {
-    pub(crate) fn format(&self) -> Format {
+impl Output {
+    pub(crate) fn format(self) -> Format {
         if self.json { Format::Json } else { Format::Table }
     }
 }
@@ -39,18 +67,19 @@ pub enum Scenario {
     Publish(PublishArgs),
     /// Devices of the EXP network that all answer a broadcast: how long until the last has it, and until it is answered
     Exp(ExpArgs),
-    /// Long polls as the SDKs of PubNub make them, all on one channel that is published to at a fixed rate
-    #[command(name = "pubnub")]
-    PubNub(PubNubArgs),
+    /// Long polls, all on one channel that is published to at a fixed rate
+    LongPoll(LongPollArgs),
+    /// Clients that are cut off, miss messages and all come back at once, while others go on listening
+    Storm(StormArgs),
 }
 
 /// Where the server is and how it is spoken to.
 #[derive(Debug, Clone, Args)]
 pub struct TargetArgs {
-    /// The server, as http:// or ws://; a path in it stands for --path
+    /// The server, as http:// or ws:// (or mqtt://, nats://, redis://); a path in it stands for --path
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub url: String,
-    /// Whose paths to use
+    /// What kind of server it is, which says where to connect
     #[arg(long, value_enum, default_value_t = Kind::Antiphon)]
     pub kind: Kind,
     /// The path to connect to instead of the kind's own; {i} is the connection's number
@@ -62,7 +91,7 @@ pub struct TargetArgs {
     /// What the channels' names begin with
     #[arg(long, default_value = "bench")]
     pub channel: String,
-    /// An API key or JWT, sent as a bearer token
+    /// An API key or JWT, sent as a bearer token (as the password where there is no HTTP)
     #[arg(long, env = "ANTIPHON_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// The server's process, on this machine, to account its CPU time and memory
@@ -90,7 +119,7 @@ pub struct FanoutArgs {
     /// The server.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// What is spoken over WebSocket
+    /// What is spoken
     #[arg(long, value_enum, default_value_t = Protocol::WebSocket)]
     pub protocol: Protocol,
     /// How long.
@@ -116,7 +145,7 @@ pub struct EchoArgs {
     /// The server.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// What is spoken over WebSocket
+    /// What is spoken
     #[arg(long, value_enum, default_value_t = Protocol::WebSocket)]
     pub protocol: Protocol,
     /// How long.
@@ -126,11 +155,15 @@ pub struct EchoArgs {
     #[arg(long, short, default_value = "64")]
     pub connections: NonZeroUsize,
     /// Messages each connection has sent and not got back
-    #[arg(long, default_value = "1")]
+    #[arg(long, default_value = "1", conflicts_with = "rate")]
     pub in_flight: NonZeroUsize,
     /// Bytes of a message, at least 16
     #[arg(long, default_value = "128", value_parser = message_bytes)]
     pub size: usize,
+    /// Requests to send each second, all connections together, whether or not the server keeps up; latency counts from when
+    /// each was due
+    #[arg(long, value_parser = rate)]
+    pub rate: Option<f64>,
 }
 
 /// Options of the idle scenario.
@@ -139,7 +172,7 @@ pub struct IdleArgs {
     /// The server.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// What is spoken over WebSocket
+    /// What is spoken
     #[arg(long, value_enum, default_value_t = Protocol::WebSocket)]
     pub protocol: Protocol,
     /// Connections to open and keep
@@ -193,12 +226,25 @@ pub struct ExpArgs {
     pub secret: String,
 }
 
-/// Options of the PubNub scenario.
+/// Whose long polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PollProtocol {
+    /// The native ones: GET /v1/channels/{channel}?since=&wait=
+    V1,
+    /// Those of PubNub's SDKs
+    #[value(name = "pubnub")]
+    PubNub,
+}
+
+/// Options of the long-poll scenario.
 #[derive(Debug, Clone, Args)]
-pub struct PubNubArgs {
+pub struct LongPollArgs {
     /// The server.
     #[command(flatten)]
     pub target: TargetArgs,
+    /// Whose long polls
+    #[arg(long, value_enum, default_value_t = PollProtocol::V1)]
+    pub protocol: PollProtocol,
     /// How long.
     #[command(flatten)]
     pub span: Span,
@@ -214,7 +260,7 @@ pub struct PubNubArgs {
     /// Bytes of a message, at least 16
     #[arg(long, default_value = "128", value_parser = message_bytes)]
     pub size: usize,
-    /// The publish key of the keyset
+    /// The publish key of the keyset, for pubnub
     #[arg(long, default_value = "demo")]
     pub publish_key: String,
     /// Its subscribe key
@@ -222,35 +268,31 @@ pub struct PubNubArgs {
     pub subscribe_key: String,
 }
 
-/// The largest message the load generator sends.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 16 << 20;
-
-fn message_bytes(text: &str) -> Result<usize, String> {
-    match text.parse::<usize>() {
-        Ok(bytes) if (MESSAGE_BYTES_MIN..=MESSAGE_BYTES_MAX).contains(&bytes) => Ok(bytes),
-        _ => Err(format!("give a number of bytes from {MESSAGE_BYTES_MIN} to {MESSAGE_BYTES_MAX}")),
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    text.trim_end_matches('s')
-        .parse::<f64>()
-        .ok()
-        .filter(|seconds| *seconds <= 86_400.0)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "give seconds, at most a day of them".to_owned())
-}
-
-fn millis(text: &str) -> Result<Duration, String> {
-    match text.parse::<u64>() {
-        Ok(millis) if (1..=60_000).contains(&millis) => Ok(Duration::from_millis(millis)),
-        _ => Err("give milliseconds, from 1 to 60000".to_owned()),
-    }
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if (0.001..=100_000_000.0).contains(&rate) => Ok(rate),
-        _ => Err("give messages a second, from 0.001 to 100000000".to_owned()),
-    }
+/// Options of the storm scenario.
+#[derive(Debug, Clone, Args)]
+pub struct StormArgs {
+    /// The server, an Antiphon.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// What is spoken: websocket, v1, socketio or sse
+    #[arg(long, value_enum, default_value_t = Protocol::V1)]
+    pub protocol: Protocol,
+    /// Clients that are cut off and come back
+    #[arg(long, short, default_value = "5000")]
+    pub clients: NonZeroUsize,
+    /// Messages that each of them misses
+    #[arg(long, default_value = "100")]
+    pub missed: NonZeroU32,
+    /// Subscribers of another channel, who stay
+    #[arg(long, default_value = "100")]
+    pub stayers: NonZeroUsize,
+    /// Messages to publish to those each second; latency counts from when each was due
+    #[arg(long, default_value = "100", value_parser = rate)]
+    pub rate: f64,
+    /// Seconds for which they alone are measured before, for comparison
+    #[arg(long, default_value = "1", value_parser = seconds)]
+    pub calm: Duration,
+    /// Bytes of a message, at least 16
+    #[arg(long, default_value = "128", value_parser = message_bytes)]
+    pub size: usize,
 }

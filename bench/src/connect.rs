@@ -1,5 +1,6 @@
 //! Opening many connections at once.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -11,15 +12,15 @@ use socket2::{Domain, Socket, Type};
 
 use crate::connection::{Connection, Frame, ReadBuffer};
 use crate::error::Error;
-use crate::framing::TEXT;
-use crate::greeting::Greeting;
 use crate::handshake::Upgrade;
 use crate::meter::STALL;
 use crate::progress::Progress;
-use crate::target::{Part, Protocol, Target};
+use crate::target::{Part, Target};
+use crate::wire::{Script, Step};
 
-/// Connections from one source address: below the usual range of ephemeral ports, which is 28,232.
-const CONNECTIONS_PER_SOURCE: usize = 25_000;
+/// Connections from one source address: as many as Antiphon takes unless it is told otherwise
+/// (`limits.connections_per_address_max`), and fewer than the usual range of ephemeral ports, which is 28,232.
+const CONNECTIONS_PER_SOURCE: usize = 10_000;
 
 /// The largest frame that is read before the load begins.
 const GREETING_BYTES_MAX: usize = 16 << 10;
@@ -33,7 +34,7 @@ pub(crate) struct Opened {
 
 /// Opens `count` connections, at most `at_once` at the same time. Each is registered with its number as the token.
 ///
-/// Over Socket.IO each is connected to the default namespace, and a subscriber is in the room.
+/// Each has been greeted as its part asks for: a subscriber is one when this is done. What comes after that is passed over.
 ///
 /// # Errors
 /// The first connection that cannot be made, upgraded or greeted, or that ends meanwhile.
@@ -44,26 +45,27 @@ pub(crate) fn open(
     at_once: usize,
     part: impl Fn(usize) -> Part,
 ) -> Result<Opened, Error> {
-    let buffer = ReadBuffer::new(GREETING_BYTES_MAX);
-    let mut opener = Opener { target, upgrade: Upgrade::new(), buffer, states: Vec::new() };
-    opener.states.reserve_exact(count);
+    let mut opener = Opener::new(target, count, GREETING_BYTES_MAX);
     let mut events = Events::with_capacity(1024);
     let mut progress = Progress::new();
-    let mut open = 0;
     let started = Instant::now();
     let mut last_opened = started;
-    while open < count {
-        while opener.states.len() < count && opener.states.len() - open < at_once {
-            let number = opener.states.len();
-            opener.begin(poll, number, count, part(number))?;
+    while opener.open < count {
+        while opener.begun() < count && opener.begun() - opener.open < at_once {
+            opener.begin(poll, part(opener.begun()))?;
         }
         poll_events(poll, &mut events, Some(Duration::from_millis(100)))?;
         let now = Instant::now();
+        let open_before = opener.open;
         for event in &events {
-            if opener.advance(event)? {
-                open += 1;
-                last_opened = now;
-            }
+            opener.handle_event(event, &mut |number, frame, greeted| match greeted {
+                Greeted::No => Err(frame.unexpected(number)),
+                Greeted::Yes => Ok(()),
+            })?;
+        }
+        let open = opener.open;
+        if open > open_before {
+            last_opened = now;
         }
         if now - last_opened > STALL {
             return Err(Error::Stalled { seconds: STALL.as_secs(), outstanding: (count - open) as u64 });
@@ -72,7 +74,7 @@ pub(crate) fn open(
     }
     let took = started.elapsed();
     progress.clear();
-    Ok(Opened { connections: opener.states.into_iter().map(|state| state.connection).collect(), took })
+    Ok(Opened { connections: opener.into_connections(), took })
 }
 
 /// Waits for events, at most until the timeout.
@@ -90,106 +92,142 @@ pub(crate) fn poll_events(
     }
 }
 
-struct Opener<'a> {
+/// Connections that are being opened, and those that are open already.
+pub(crate) struct Opener<'a> {
     target: &'a Target,
+    /// How many there will be.
+    count: usize,
     upgrade: Upgrade,
     buffer: ReadBuffer,
     states: Vec<Opening>,
+    /// How many are ready for the load.
+    pub(crate) open: usize,
 }
 
 struct Opening {
     connection: Connection,
-    part: Part,
     stage: Stage,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The upgrade request was sent and is not answered.
-    Upgrading,
-    /// It speaks WebSocket.
-    Upgraded(Greeting),
+    /// The request was sent and is not answered.
+    Head(Vec<Step>),
+    /// These are still to be waited for.
+    Greeting(VecDeque<Step>),
+    Ready,
 }
 
-impl Opener<'_> {
-    fn begin(&mut self, poll: &Poll, number: usize, count: usize, part: Part) -> Result<(), Error> {
-        let source = source_address(self.target.address, number, count);
+/// Whether a frame came after all that its connection's greeting waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Greeted {
+    No,
+    Yes,
+}
+
+impl<'a> Opener<'a> {
+    /// Opens none yet. Frames of up to so many bytes can come.
+    pub(crate) fn new(target: &'a Target, count: usize, frame_bytes_max: usize) -> Self {
+        let mut states = Vec::new();
+        states.reserve_exact(count);
+        let buffer = ReadBuffer::new(frame_bytes_max);
+        Self { target, count, upgrade: Upgrade::new(), buffer, states, open: 0 }
+    }
+
+    /// How many connections have been begun.
+    pub(crate) fn begun(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Begins the next one.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn begin(&mut self, poll: &Poll, part: Part) -> Result<(), Error> {
+        let number = self.begun();
+        let source = source_address(self.target.address, number, self.count);
         let stream = connect(self.target.address, source)
             .map_err(|source| Error::Socket { connection: number, source })?;
-        let mut connection = Connection::new(number, self.target.protocol, stream);
-        connection.send(&self.target.request(part, number))?;
+        let Script { framing, hello, steps } = self.target.script(part, number);
+        let mut connection = Connection::new(number, framing, stream);
+        connection.send(&hello)?;
         poll.registry()
             .register(connection.stream_mut(), Token(number), Interest::READABLE | Interest::WRITABLE)
             .map_err(Error::Poll)?;
-        self.states.push(Opening { connection, part, stage: Stage::Upgrading });
+        let stage = if connection.has_head() { Stage::Head(steps) } else { Stage::Greeting(steps.into()) };
+        self.states.push(Opening { connection, stage });
         Ok(())
     }
 
-    /// Takes an event; true if it made the connection ready.
-    fn advance(&mut self, event: &Event) -> Result<bool, Error> {
+    /// Takes an event. Frames that are no part of the greeting go to `on_frame`, with the number of their connection.
+    ///
+    /// # Errors
+    /// The connection cannot be made, or ended, or `on_frame` failed.
+    pub(crate) fn handle_event(
+        &mut self,
+        event: &Event,
+        on_frame: &mut impl FnMut(usize, Frame<'_>, Greeted) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let number = event.token().0;
-        let Some(opening) = self.states.get_mut(number) else { return Ok(false) };
-        let was_ready = opening.is_ready();
-        match (opening.stage, self.target.protocol) {
-            (Stage::Upgrading, protocol) => {
-                opening.advance_upgrade(event, &mut self.buffer, &self.upgrade, protocol)?;
+        let Some(opening) = self.states.get_mut(number) else { return Ok(()) };
+        let was_ready = matches!(opening.stage, Stage::Ready);
+        let buffer = &mut self.buffer;
+        if let Stage::Head(steps) = &mut opening.stage {
+            if event.is_writable() {
+                opening.connection.flush()?;
             }
-            // What it brings is read with the next that comes, but an end would come only once.
-            (Stage::Upgraded(_), Protocol::WebSocket) if event.is_read_closed() => {
-                return Err(Error::Closed { connection: number, code: None, reason: String::new() });
+            let may_read = event.is_readable() || event.is_read_closed() || event.is_error();
+            if !may_read || !opening.connection.read_answer(buffer, &self.upgrade)? {
+                return Ok(());
             }
-            (Stage::Upgraded(_), Protocol::WebSocket) => {}
-            // One that is ready is read all the same: its pings are to be answered.
-            (Stage::Upgraded(_), Protocol::SocketIo) => {
-                opening.greet(number, |connection, on_frame| {
-                    connection.handle_event(event, &mut self.buffer, on_frame)
-                })?;
-            }
+            opening.stage = Stage::of(std::mem::take(steps).into());
+            opening.take(number, on_frame, |connection, on_frame| connection.take_kept(buffer, on_frame))?;
+        } else {
+            opening.take(number, on_frame, |connection, on_frame| {
+                connection.handle_event(event, buffer, on_frame)
+            })?;
         }
-        Ok(opening.is_ready() && !was_ready)
+        if !was_ready && matches!(opening.stage, Stage::Ready) {
+            self.open += 1;
+        }
+        Ok(())
+    }
+
+    /// All of them, in the order of their numbers.
+    pub(crate) fn into_connections(self) -> Vec<Connection> {
+        self.states.into_iter().map(|state| state.connection).collect()
+    }
+}
+
+impl Stage {
+    fn of(steps: VecDeque<Step>) -> Self {
+        if steps.is_empty() { Self::Ready } else { Self::Greeting(steps) }
     }
 }
 
 impl Opening {
-    fn is_ready(&self) -> bool {
-        self.stage == Stage::Upgraded(Greeting::Done)
-    }
-
-    fn advance_upgrade(
-        &mut self,
-        event: &Event,
-        buffer: &mut ReadBuffer,
-        upgrade: &Upgrade,
-        protocol: Protocol,
-    ) -> Result<(), Error> {
-        if event.is_writable() {
-            self.connection.flush()?;
-        }
-        let may_read = event.is_readable() || event.is_read_closed() || event.is_error();
-        if may_read && self.connection.read_answer(buffer, upgrade)? {
-            self.stage = Stage::Upgraded(Greeting::new(protocol));
-            if protocol == Protocol::SocketIo {
-                let number = event.token().0;
-                self.greet(number, |connection, on_frame| connection.take_kept(buffer, on_frame))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets the greeting take what `read` brings, and answers it.
-    fn greet(
+    /// Lets the greeting take of what `read` brings, and answers it.
+    fn take(
         &mut self,
         number: usize,
+        on_frame: &mut impl FnMut(usize, Frame<'_>, Greeted) -> Result<(), Error>,
         read: impl FnOnce(&mut Connection, &mut dyn FnMut(Frame<'_>) -> Result<(), Error>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Stage::Upgraded(mut greeting) = self.stage else { return Ok(()) };
-        let (part, mut answers) = (self.part, Vec::new());
-        read(&mut self.connection, &mut |frame| {
-            answers.extend(greeting.handle_frame(number, part, frame)?);
-            Ok(())
+        let (connection, stage) = (&mut self.connection, &mut self.stage);
+        let mut answers = Vec::new();
+        read(connection, &mut |frame| match stage {
+            Stage::Greeting(steps) => match steps.pop_front_if(|step| step.is(frame)) {
+                Some(step) => {
+                    answers.extend_from_slice(&step.say);
+                    if steps.is_empty() {
+                        *stage = Stage::Ready;
+                    }
+                    Ok(())
+                }
+                None => on_frame(number, frame, Greeted::No),
+            },
+            Stage::Head(_) | Stage::Ready => on_frame(number, frame, Greeted::Yes),
         })?;
-        self.stage = Stage::Upgraded(greeting);
-        answers.into_iter().try_for_each(|answer| self.connection.send_control(TEXT, answer.as_bytes()))
+        if answers.is_empty() { Ok(()) } else { connection.send(&answers) }
     }
 }
 
@@ -230,8 +268,8 @@ mod tests {
         let other = SocketAddr::from(([192, 0, 2, 1], 80));
         assert_eq!(source_address(local, 0, CONNECTIONS_PER_SOURCE), None);
         assert_eq!(source_address(other, 0, 100_000), None);
-        let first = source_address(local, 24_999, 100_000).unwrap();
-        let second = source_address(local, 25_000, 100_000).unwrap();
+        let first = source_address(local, 9_999, 100_000).unwrap();
+        let second = source_address(local, 10_000, 100_000).unwrap();
         assert_eq!(first.ip(), Ipv4Addr::new(127, 1, 0, 1));
         assert_eq!(second.ip(), Ipv4Addr::new(127, 1, 0, 2));
     }

@@ -10,13 +10,14 @@ use crate::args::MESSAGE_BYTES_MAX;
 use crate::error::Error;
 use crate::framing::{CLOSE, HEADER_BYTES_MAX, Header, PING, PONG, TEXT, push_frame};
 use crate::handshake::Upgrade;
-use crate::target::Protocol;
+use crate::wire::sse::{EVENT, EventStream, TakeError};
+use crate::wire::{Cut, Malformed, mqtt, nats, redis};
 
 /// Bytes that one read asks for.
 const READ_BYTES: usize = 256 << 10;
 
 /// Bytes of an unexpected frame that are shown.
-const SHOWN_BYTES: usize = 120;
+const SHOWN_BYTES: usize = 200;
 
 /// What Engine.IO asks a client whether it is there with, and what the client answers.
 const ENGINE_PING: &[u8] = b"2";
@@ -50,22 +51,42 @@ pub(crate) struct Frame<'a> {
 }
 
 impl Frame<'_> {
+    /// The error that this frame is where it says that something was refused.
+    pub(crate) fn refused(&self, connection: usize) -> Error {
+        let shown = &self.payload[..self.payload.len().min(SHOWN_BYTES)];
+        Error::Refused { connection, answer: String::from_utf8_lossy(shown).into_owned() }
+    }
+
     /// The error that this frame is where it is no message of the run.
     pub(crate) fn unexpected(&self, connection: usize) -> Error {
         let shown = &self.payload[..self.payload.len().min(SHOWN_BYTES)];
-        let shown =
-            if self.opcode == TEXT { format!(": {}", String::from_utf8_lossy(shown)) } else { String::new() };
+        // Kinds of frames that are letters are of protocols made of text.
+        let is_text = self.opcode == TEXT || self.opcode.is_ascii_graphic();
+        let shown = if is_text { format!(": {}", String::from_utf8_lossy(shown)) } else { String::new() };
         let detail = format!("opcode {}, {} bytes{shown}", self.opcode, self.payload.len());
         Error::Unexpected { connection, detail }
     }
 }
 
-/// A WebSocket client's end. Registered once for both directions, edge-triggered: every read goes on until the socket is
+/// How what comes on a connection is cut into frames.
+#[derive(Debug)]
+pub(crate) enum Framing {
+    WebSocket,
+    /// WebSocket, where texts of one character ask whether the client is there.
+    EngineIo,
+    /// An answer of HTTP that does not end.
+    EventStream(Box<EventStream>),
+    Mqtt,
+    Nats,
+    Redis,
+}
+
+/// A client's end. Registered once for both directions, edge-triggered: every read goes on until the socket is
 /// drained, and what could not be written waits here for the writable event.
 #[derive(Debug)]
 pub(crate) struct Connection {
     number: usize,
-    protocol: Protocol,
+    framing: Framing,
     stream: TcpStream,
     /// The beginning of a frame whose rest has not come.
     partial: Vec<u8>,
@@ -74,8 +95,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(number: usize, protocol: Protocol, stream: TcpStream) -> Self {
-        Self { number, protocol, stream, partial: Vec::new(), unsent: Vec::new(), unsent_from: 0 }
+    pub(crate) fn new(number: usize, framing: Framing, stream: TcpStream) -> Self {
+        Self { number, framing, stream, partial: Vec::new(), unsent: Vec::new(), unsent_from: 0 }
     }
 
     pub(crate) fn stream_mut(&mut self) -> &mut TcpStream {
@@ -200,9 +221,73 @@ impl Connection {
     #[inline]
     fn take_frames(
         &mut self,
+        bytes: &[u8],
+        payload_bytes_max: usize,
+        read_at: Instant,
+        on_frame: &mut impl FnMut(Frame<'_>) -> Result<(), Error>,
+    ) -> Result<usize, Error> {
+        match &mut self.framing {
+            // In one place, so that all of it is put together with the loop that it is called from.
+            Framing::WebSocket | Framing::EngineIo => {
+                let engine_io =
+                    if let Framing::EngineIo = self.framing { EngineIo::Yes } else { EngineIo::No };
+                self.take_websocket(bytes, payload_bytes_max, read_at, engine_io, on_frame)
+            }
+            Framing::EventStream(stream) => {
+                let event = |data: &[u8]| on_frame(Frame { opcode: EVENT, payload: data, read_at });
+                stream.take(bytes, payload_bytes_max, event).map_err(|error| match error {
+                    TakeError::Malformed(malformed) => self.malformed(malformed),
+                    TakeError::Ended => self.closed(None, String::new()),
+                    TakeError::Run(error) => error,
+                })
+            }
+            Framing::Mqtt => {
+                self.take_cuts(bytes, |rest| mqtt::cut(rest, payload_bytes_max), read_at, on_frame)
+            }
+            Framing::Nats => {
+                self.take_cuts(bytes, |rest| nats::cut(rest, payload_bytes_max), read_at, on_frame)
+            }
+            Framing::Redis => {
+                self.take_cuts(bytes, |rest| redis::cut(rest, payload_bytes_max), read_at, on_frame)
+            }
+        }
+    }
+
+    /// Takes frames of the protocols that are not WebSocket.
+    #[inline]
+    fn take_cuts(
+        &mut self,
+        bytes: &[u8],
+        cut: impl Fn(&[u8]) -> Result<Option<Cut<'_>>, Malformed>,
+        read_at: Instant,
+        on_frame: &mut impl FnMut(Frame<'_>) -> Result<(), Error>,
+    ) -> Result<usize, Error> {
+        let mut at = 0;
+        while let Some(frame) = cut(&bytes[at..]).map_err(|malformed| self.malformed(malformed))? {
+            match (frame.opcode, &self.framing) {
+                (nats::ERROR, Framing::Nats) | (redis::ERROR, Framing::Redis) => {
+                    let answer = String::from_utf8_lossy(frame.payload).trim().to_owned();
+                    return Err(Error::Refused { connection: self.number, answer });
+                }
+                (nats::PING, Framing::Nats) => self.send(nats::PONG_LINE)?,
+                (opcode, _) => on_frame(Frame { opcode, payload: frame.payload, read_at })?,
+            }
+            at += frame.bytes;
+        }
+        Ok(at)
+    }
+
+    fn malformed(&self, Malformed(detail): Malformed) -> Error {
+        Error::Malformed { connection: self.number, detail }
+    }
+
+    #[inline]
+    fn take_websocket(
+        &mut self,
         frames: &[u8],
         payload_bytes_max: usize,
         read_at: Instant,
+        engine_io: EngineIo,
         on_frame: &mut impl FnMut(Frame<'_>) -> Result<(), Error>,
     ) -> Result<usize, Error> {
         let mut at = 0;
@@ -216,7 +301,7 @@ impl Connection {
             match header.opcode {
                 PING => self.send_control(PONG, payload)?,
                 CLOSE => return Err(self.closed_by_frame(payload)),
-                TEXT if payload == ENGINE_PING && self.protocol == Protocol::SocketIo => {
+                TEXT if payload == ENGINE_PING && engine_io == EngineIo::Yes => {
                     self.send_control(TEXT, ENGINE_PONG)?;
                 }
                 opcode => on_frame(Frame { opcode, payload, read_at })?,
@@ -259,26 +344,42 @@ impl Connection {
         }
     }
 
-    /// Reads toward the answer to the upgrade request; true once the connection speaks WebSocket.
+    /// Whether an answer of HTTP comes before the first frame.
+    pub(crate) fn has_head(&self) -> bool {
+        matches!(self.framing, Framing::WebSocket | Framing::EngineIo | Framing::EventStream(_))
+    }
+
+    /// Reads toward the answer to the request; true once frames follow.
     ///
-    /// Frames that came right behind the answer are kept for the first read that follows more data.
+    /// Frames that came right behind the answer are kept for [`take_kept`](Self::take_kept).
     ///
     /// # Errors
-    /// The connection ended, or the answer is not a right 101.
+    /// The connection ended, or the answer is not a right 101 or, where events are to follow, a 200.
     pub(crate) fn read_answer(&mut self, buffer: &mut ReadBuffer, upgrade: &Upgrade) -> Result<bool, Error> {
         let Some(filled) = self.fill(&mut buffer.0)? else { return Ok(false) };
         self.partial.clear();
         self.partial.extend_from_slice(&buffer.0[..filled]);
-        match upgrade.check(&self.partial) {
+        let (checked, asked_for) = match &mut self.framing {
+            Framing::EventStream(stream) => (stream.check_head(&self.partial), "a stream of events"),
+            _ => (upgrade.check(&self.partial), "an upgrade to WebSocket"),
+        };
+        match checked {
             Ok(Some(head_bytes)) => {
                 self.partial.drain(..head_bytes);
                 self.partial.shrink_to_fit();
                 Ok(true)
             }
             Ok(None) => Ok(false),
-            Err(answer) => Err(Error::NotUpgraded { connection: self.number, answer }),
+            Err(answer) => Err(Error::NotUpgraded { connection: self.number, asked_for, answer }),
         }
     }
+}
+
+/// Whether texts of one character are about the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EngineIo {
+    Yes,
+    No,
 }
 
 /// Whether a socket may have more to read.

@@ -72,6 +72,8 @@ pub(crate) fn measure(args: &ExpArgs) -> Result<Report, Error> {
         answers: None,
         cpu: cpu.map(|cpu| Cpu::of(cpu, count, measured)),
         memory: None,
+        storm: None,
+        runs: Vec::new(),
     })
 }
 

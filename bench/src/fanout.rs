@@ -12,40 +12,27 @@ use crate::error::Error;
 use crate::framing::MaskKeys;
 use crate::message::Shape;
 use crate::meter::{Meter, Phase};
+use crate::pace::Pace;
 use crate::report::Report;
 use crate::target::{Part, Target};
+use crate::wire::Wire;
 
 /// Connections being opened at the same time.
 const OPENING: usize = 256;
 
+/// Bytes that a server may have to say besides a message: where it is from, by whom.
+pub(crate) const BYTES_BESIDES: usize = 4 << 10;
+
 /// Bytes of frames that the publisher puts in one write.
 const WRITE_BYTES: usize = 256 << 10;
-
-/// Messages under way at a fixed rate before publishing waits; what is due meanwhile is late, and timed as late.
-const BEHIND_MAX: u64 = 1 << 16;
 
 pub(crate) fn measure(args: &FanoutArgs) -> Result<Report, Error> {
     let target = Target::new(&args.target, args.protocol)?;
     let subscribers = args.subscribers.get();
-    let mut poll = Poll::new().map_err(Error::Poll)?;
-    let mut opened = open(&mut poll, &target, subscribers + 1, OPENING, |number| {
-        if number < subscribers { Part::Subscriber } else { Part::Publisher }
-    })?;
-    let publisher = opened.connections.pop().expect("the publisher was opened last");
-    let origin = Instant::now();
-    let pace = match args.rate {
-        Some(rate) => Pace::Rate { period_ns: 1e9 / rate },
-        None => Pace::Window(args.in_flight.get() as u64),
-    };
-    let delivery = Shape::delivery(args.protocol, args.size);
-    let mut fanout = Fanout {
-        subscribers: opened.connections,
-        publisher: Publisher::new(publisher, Shape::publish(args.protocol, args.size), pace, origin),
-        deliveries: Deliveries::new(subscribers, delivery, pace, origin),
-        buffer: ReadBuffer::new(delivery.bytes_max()),
-        meter: Meter::start(args.span, subscribers as u64, args.target.pid),
-    };
-    fanout.run(&mut poll)?;
+    let pace = Pace::new(args.rate, args.in_flight.get() as u64);
+    let mut fanout = Fanout::open(&target, subscribers, args.size, pace)?;
+    fanout.meter = Meter::start(args.span, subscribers as u64, args.target.pid);
+    fanout.run()?;
     let pace = match args.rate {
         Some(rate) => format!("{rate} messages/s"),
         None => format!("{} in flight", args.in_flight),
@@ -54,82 +41,74 @@ pub(crate) fn measure(args: &FanoutArgs) -> Result<Report, Error> {
     Ok(fanout.meter.finish("fanout", "deliveries", load))
 }
 
-/// What decides when the next message is published.
-#[derive(Debug, Clone, Copy)]
-enum Pace {
-    /// As soon as fewer than so many are under way.
-    Window(u64),
-    /// By the clock.
-    Rate { period_ns: f64 },
-}
-
-impl Pace {
-    fn in_flight_max(self) -> u64 {
-        match self {
-            Self::Window(window) => window,
-            Self::Rate { .. } => BEHIND_MAX,
-        }
-    }
-
-    /// How many messages may have been published by `since_origin`.
-    fn allowed(self, complete: u64, since_origin: Duration) -> u64 {
-        let in_flight = complete + self.in_flight_max();
-        match self {
-            Self::Window(_) => in_flight,
-            Self::Rate { period_ns } => {
-                in_flight.min((since_origin.as_nanos() as f64 / period_ns) as u64 + 1)
-            }
-        }
-    }
-
-    /// When message `sequence` was due, for a publisher that comes to it at `since_origin`.
-    fn stamp(self, sequence: u64, since_origin: Duration) -> u64 {
-        match self {
-            Self::Window(_) => since_origin.as_nanos() as u64,
-            Self::Rate { period_ns } => (sequence as f64 * period_ns) as u64,
-        }
-    }
-
-    /// How long to wait for events before it is time to publish again.
-    fn poll_timeout(self, sent: u64, since_origin: Duration) -> Duration {
-        const IDLE: Duration = Duration::from_millis(100);
-        match self {
-            Self::Window(_) => IDLE,
-            Self::Rate { .. } => {
-                let due = Duration::from_nanos(self.stamp(sent, since_origin));
-                let wait = due.saturating_sub(since_origin);
-                // The poll counts in milliseconds and rounds up: the last one is spent polling without waiting.
-                Duration::from_millis(wait.as_millis().saturating_sub(1) as u64).min(IDLE)
-            }
-        }
-    }
-}
-
-struct Fanout {
+/// One who publishes, and those who get it.
+pub(crate) struct Fanout {
+    poll: Poll,
+    events: Events,
     subscribers: Vec<Connection>,
     publisher: Publisher,
     deliveries: Deliveries,
     buffer: ReadBuffer,
-    meter: Meter,
+    /// Times what arrives.
+    pub(crate) meter: Meter,
 }
 
 impl Fanout {
-    fn run(&mut self, poll: &mut Poll) -> Result<(), Error> {
-        let mut events = Events::with_capacity(1024);
-        loop {
-            let outstanding = self.deliveries.outstanding(self.publisher.sent);
-            match self.meter.tick(Instant::now(), outstanding)? {
-                Phase::Draining if outstanding == 0 => return Ok(()),
-                Phase::Draining => {}
-                Phase::WarmUp | Phase::Measuring => self.publisher.publish(&mut self.deliveries)?,
-            }
-            let timeout =
-                self.publisher.pace.poll_timeout(self.publisher.sent, self.publisher.origin.elapsed());
-            poll_events(poll, &mut events, Some(timeout))?;
-            for event in &events {
-                self.handle_event(event)?;
-            }
+    /// Opens all connections. Nothing counts until there is another meter.
+    ///
+    /// # Errors
+    /// One of them cannot be opened.
+    pub(crate) fn open(target: &Target, subscribers: usize, size: usize, pace: Pace) -> Result<Self, Error> {
+        let mut poll = Poll::new().map_err(Error::Poll)?;
+        let mut opened = open(&mut poll, target, subscribers + 1, OPENING, |number| {
+            if number < subscribers { Part::Subscriber } else { Part::Publisher }
+        })?;
+        let publisher = opened.connections.pop().expect("the publisher was opened last");
+        let topic = target.topic(Part::Subscriber, 0);
+        let delivery = target.wire.delivery(&topic, size);
+        let origin = Instant::now();
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(1024),
+            subscribers: opened.connections,
+            publisher: Publisher::new(
+                publisher,
+                target.wire,
+                target.wire.publish(&topic, size),
+                pace,
+                origin,
+            ),
+            buffer: ReadBuffer::new(delivery.bytes_max() + BYTES_BESIDES),
+            deliveries: Deliveries::new(subscribers, delivery, pace, origin),
+            meter: Meter::idle(),
+        })
+    }
+
+    fn run(&mut self) -> Result<(), Error> {
+        while !self.turn(Duration::MAX)? {}
+        Ok(())
+    }
+
+    /// Publishes what is due and reads what has come, for which it waits for so long at most. True when the meter has it that
+    /// nothing more is to be published, and all has arrived.
+    ///
+    /// # Errors
+    /// A connection ended, or something was lost, doubled or out of order.
+    pub(crate) fn turn(&mut self, wait_max: Duration) -> Result<bool, Error> {
+        let outstanding = self.deliveries.outstanding(self.publisher.sent);
+        match self.meter.tick(Instant::now(), outstanding)? {
+            Phase::Draining if outstanding == 0 => return Ok(true),
+            Phase::Draining => {}
+            Phase::WarmUp | Phase::Measuring => self.publisher.publish(&mut self.deliveries)?,
         }
+        let timeout = self.publisher.pace.poll_timeout(self.publisher.sent, self.publisher.origin.elapsed());
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        poll_events(&mut self.poll, &mut events, Some(timeout.min(wait_max)))?;
+        for event in &events {
+            self.handle_event(event)?;
+        }
+        self.events = events;
+        Ok(false)
     }
 
     fn handle_event(&mut self, event: &Event) -> Result<(), Error> {
@@ -142,14 +121,14 @@ impl Fanout {
                 deliveries.record_run(meter);
                 Ok(())
             }
-            // Some servers send a publisher its own messages; they are no deliveries.
-            None => self.publisher.connection.handle_event(event, &mut self.buffer, |_| Ok(())),
+            None => self.publisher.handle_event(number, event, &mut self.buffer),
         }
     }
 }
 
 struct Publisher {
     connection: Connection,
+    wire: &'static dyn Wire,
     pace: Pace,
     origin: Instant,
     sent: u64,
@@ -159,8 +138,23 @@ struct Publisher {
 }
 
 impl Publisher {
-    fn new(connection: Connection, shape: Shape, pace: Pace, origin: Instant) -> Self {
-        Self { connection, pace, origin, sent: 0, shape, frames: Vec::new(), keys: MaskKeys::new() }
+    fn new(
+        connection: Connection,
+        wire: &'static dyn Wire,
+        shape: Shape,
+        pace: Pace,
+        origin: Instant,
+    ) -> Self {
+        Self { connection, wire, pace, origin, sent: 0, shape, frames: Vec::new(), keys: MaskKeys::new() }
+    }
+
+    /// Some servers send a publisher its own messages, or say how many got them; they are no deliveries.
+    fn handle_event(&mut self, number: usize, event: &Event, buffer: &mut ReadBuffer) -> Result<(), Error> {
+        let wire = self.wire;
+        self.connection.handle_event(event, buffer, |frame| match wire.is_refusal(frame) {
+            true => Err(frame.refused(number)),
+            false => Ok(()),
+        })
     }
 
     /// Publishes what may be published, unless the server has yet to read what was before.
@@ -282,7 +276,6 @@ mod tests {
     use super::*;
     use crate::args::Span;
     use crate::framing::BINARY;
-    use crate::target::Protocol;
 
     fn meter() -> Meter {
         let span = Span { duration: Duration::from_secs(3600), warm_up: Duration::ZERO, messages: None };
@@ -292,7 +285,7 @@ mod tests {
     }
 
     fn deliveries(subscribers: usize, in_flight: u64) -> Deliveries {
-        let shape = Shape::delivery(Protocol::WebSocket, 16);
+        let shape = Shape::binary(16);
         Deliveries::new(subscribers, shape, Pace::Window(in_flight), Instant::now())
     }
 
@@ -333,16 +326,5 @@ mod tests {
         (1..4).for_each(|sequence| all.take(0, frame(&message(sequence)), &mut meter).unwrap());
         let never_sent = all.take(0, frame(&message(4)), &mut meter);
         assert!(matches!(never_sent, Err(Error::OutOfOrder { .. })));
-    }
-
-    #[test]
-    fn a_rate_is_kept_by_the_clock_and_late_messages_keep_their_time() {
-        let pace = Pace::Rate { period_ns: 1e6 };
-        let late = Duration::from_millis(10);
-        assert_eq!(pace.allowed(0, Duration::ZERO), 1);
-        assert_eq!(pace.allowed(0, late), 11);
-        assert_eq!(pace.allowed(0, Duration::from_secs(100_000)), BEHIND_MAX);
-        assert_eq!(pace.stamp(3, late), 3_000_000);
-        assert_eq!(Pace::Window(1).stamp(3, late), 10_000_000);
     }
 }

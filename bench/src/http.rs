@@ -8,11 +8,11 @@ use std::time::Duration;
 use mio::event::Event;
 use socket2::SockRef;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Framing};
 use crate::error::Error;
 use crate::handshake::{HEAD_BYTES_MAX, head_bytes, header};
 use crate::meter::STALL;
-use crate::target::{Protocol, Target};
+use crate::target::Target;
 
 /// Bytes of an answer that are shown where it is not the one expected.
 const SHOWN_BYTES: usize = 200;
@@ -42,15 +42,28 @@ impl fmt::Display for Answer {
 }
 
 /// A request without a body.
-pub(crate) fn get(host: &str, path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes()
+pub(crate) fn get(host: &str, path: &str, token: Option<&str>) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{}\r\n", authorization(token)).into_bytes()
+}
+
+fn authorization(token: Option<&str>) -> String {
+    token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"))
 }
 
 /// A request with a body of JSON.
 pub(crate) fn post(host: &str, path: &str, token: Option<&str>, body: &[u8]) -> Vec<u8> {
-    let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    post_as("application/json", host, path, token, body)
+}
+
+/// A request with a body of text.
+pub(crate) fn post_text(host: &str, path: &str, token: Option<&str>, body: &[u8]) -> Vec<u8> {
+    post_as("text/plain", host, path, token, body)
+}
+
+fn post_as(content_type: &str, host: &str, path: &str, token: Option<&str>, body: &[u8]) -> Vec<u8> {
+    let authorization = authorization(token);
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\n{authorization}Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     )
     .into_bytes();
@@ -143,7 +156,7 @@ impl HttpConnection {
 pub(crate) fn nonblocking(number: usize, stream: TcpStream) -> Connection {
     // Where it fails the first read waits, and the run with it, until the stall is noticed.
     let _ = stream.set_nonblocking(true);
-    Connection::new(number, Protocol::WebSocket, mio::net::TcpStream::from_std(stream))
+    Connection::new(number, Framing::WebSocket, mio::net::TcpStream::from_std(stream))
 }
 
 /// A connection that blocks, for what is said before the load.

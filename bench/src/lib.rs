@@ -1,11 +1,11 @@
-//! Load from outside: WebSocket and Socket.IO clients that measure what a server does, and check that it does it right.
+//! Load from outside: clients that measure what a server does, and check that it does it right.
 //!
 //! The library is what `antiphon bench` and the suite of this crate's own binary share: connections on one thread,
-//! six scenarios, and a [`Report`] of each. Every delivery is counted and its place in the order checked; the first one
+//! seven scenarios, and a [`Report`] of each. Every delivery is counted and its place in the order checked; the first one
 //! that is lost, doubled or out of order ends the run with an error, so a figure is only ever that of a correct run.
 //!
-//! It speaks WebSocket, Socket.IO and EXP over it, and the long polls of PubNub's SDKs itself and knows nothing of the server's crates. It does not start servers and compares nothing:
-//! that is the suite's part.
+//! It speaks every protocol itself (`wire`: one file for each) and knows nothing of the server's crates. It does not start
+//! servers and compares nothing: that is the suite's part.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -16,33 +16,44 @@ mod error;
 mod exp;
 mod fanout;
 pub mod framing;
-mod greeting;
 pub mod handshake;
 mod http;
 mod idle;
+mod long_poll;
 mod message;
 mod meter;
+mod pace;
 pub mod process;
 mod progress;
 mod publish;
-mod pubnub;
 mod report;
+mod storm;
 mod target;
+mod wire;
 
 pub use args::{
-    Bench, EchoArgs, ExpArgs, FanoutArgs, IdleArgs, PubNubArgs, PublishArgs, Scenario, Span, TargetArgs,
+    Bench, EchoArgs, ExpArgs, FanoutArgs, IdleArgs, LongPollArgs, Output, PollProtocol, PublishArgs,
+    Scenario, Span, StormArgs, TargetArgs,
 };
 pub use error::Error;
-pub use report::{Cpu, Latency, Memory, Report, grouped};
+pub use report::{Cpu, Latency, Memory, Report, Storm, grouped};
 pub use target::{Kind, Protocol};
 
-/// Runs the scenario that the command line names, and prints its report to standard output.
+/// Runs the scenario that the command line names, as often as it says, and prints the report to standard output.
 ///
 /// # Errors
 /// Whatever [`measure`] found wrong, or standard output being closed.
 pub fn run(bench: &Bench) -> Result<(), Error> {
-    let report = measure(&bench.scenario)?;
-    report.print(bench.format()).map_err(Error::Output)
+    let Bench { scenario, output } = bench;
+    let mut runs = Vec::new();
+    for number in 1..=output.runs {
+        let report = measure(scenario)?;
+        if output.runs > 1 {
+            progress::tell(&format!("run {number} of {}: {}", output.runs, report.summary()));
+        }
+        runs.push(report);
+    }
+    Report::of_runs(runs).print(output.format()).map_err(Error::Output)
 }
 
 /// Runs one scenario to its end and says what it measured.
@@ -60,6 +71,7 @@ pub fn measure(scenario: &Scenario) -> Result<Report, Error> {
         Scenario::Idle(args) => idle::measure(args),
         Scenario::Publish(args) => publish::measure(args),
         Scenario::Exp(args) => exp::measure(args),
-        Scenario::PubNub(args) => pubnub::measure(args),
+        Scenario::LongPoll(args) => long_poll::measure(args),
+        Scenario::Storm(args) => storm::measure(args),
     }
 }

@@ -6,7 +6,7 @@ mod suite;
 
 use std::process::ExitCode;
 
-use antiphon_bench::{Bench, Scenario};
+use antiphon_bench::{Bench, Output, Scenario};
 use clap::{Parser, Subcommand};
 
 /// Measures Antiphon from outside
@@ -16,9 +16,9 @@ struct CommandLine {
     /// What to do
     #[command(subcommand)]
     command: Command,
-    /// Print the report as one JSON object
-    #[arg(long, global = true)]
-    json: bool,
+    /// How to tell what was found.
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,9 +32,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let CommandLine { command, json } = CommandLine::parse();
+    let CommandLine { command, output } = CommandLine::parse();
     let result: Result<(), Box<dyn std::error::Error>> = match command {
-        Command::Scenario(scenario) => antiphon_bench::run(&Bench { scenario, json }).map_err(Into::into),
+        Command::Scenario(scenario) => antiphon_bench::run(&Bench { scenario, output }).map_err(Into::into),
         Command::Reference(args) => reference::serve(&args).map_err(Into::into),
         Command::Suite(args) => suite::run(&args).map_err(Into::into),
     };

@@ -2,7 +2,6 @@
 
 use crate::connection::Frame;
 use crate::framing::{BINARY, TEXT, apply_mask, push_header};
-use crate::target::Protocol;
 
 /// The smallest message: what a number takes in letters.
 pub(crate) const MESSAGE_BYTES_MIN: usize = 16;
@@ -12,24 +11,46 @@ const FILLER: u8 = b'e';
 
 /// The messages of one direction.
 ///
-/// Of a Socket.IO packet, `size` is the bytes of the one text that it carries; what is around it comes on top.
-#[derive(Debug, Clone, Copy)]
+/// `size` is the bytes of the one text that a message carries; what a protocol has around it comes on top.
+#[derive(Debug, Clone)]
 pub(crate) struct Shape {
+    envelope: Envelope,
     opcode: u8,
-    /// In front of the acknowledgement's id, when there is one.
-    head: &'static [u8],
-    id: Id,
-    before: &'static [u8],
+    /// In front of the digits, when there are some.
+    head: Box<[u8]>,
+    digits: Digits,
+    before: Box<[u8]>,
     size: usize,
-    after: &'static [u8],
+    after: Box<[u8]>,
+    tail: Tail,
     numbering: Numbering,
 }
 
-/// Whether a message has an acknowledgement's id, which is its number then.
+/// What is around a message that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Envelope {
+    /// A masked frame.
+    WebSocket,
+    /// Nothing: how long it is stands in the message itself.
+    Bare,
+}
+
+/// Digits that differ between messages, besides the number in the text.
 #[derive(Debug, Clone, Copy)]
-enum Id {
+enum Digits {
     None,
+    /// The id of an acknowledgement, which is the message's number.
     Number,
+    /// What the server gives each message: a position.
+    Any,
+}
+
+/// What may stand behind a message.
+#[derive(Debug, Clone, Copy)]
+enum Tail {
+    Nothing,
+    /// What the server has to say besides.
+    Anything,
 }
 
 /// How a number is written at the beginning of a message.
@@ -42,63 +63,66 @@ enum Numbering {
 }
 
 impl Shape {
-    /// What a publisher sends to all.
-    pub(crate) fn publish(protocol: Protocol, size: usize) -> Self {
-        match protocol {
-            Protocol::WebSocket => Self::frame(size),
-            Protocol::SocketIo => Self::packet(b"", Id::None, b"42[\"broadcast\",\"", size),
+    /// A binary WebSocket frame that is nothing but the message.
+    pub(crate) fn binary(size: usize) -> Self {
+        let bare = Self::bare(BINARY, b"", size, b"");
+        Self { envelope: Envelope::WebSocket, ..bare }
+    }
+
+    /// A text frame of a WebSocket, or what else arrives as a text: `before`, the message in letters, `after`.
+    pub(crate) fn text(before: &str, size: usize, after: &str) -> Self {
+        let bare = Self::bare(TEXT, before.as_bytes(), size, after.as_bytes());
+        Self { envelope: Envelope::WebSocket, numbering: Numbering::Letters, ..bare }
+    }
+
+    /// The same without a frame around it: `before`, the message, `after`.
+    pub(crate) fn bare(opcode: u8, before: &[u8], size: usize, after: &[u8]) -> Self {
+        Self {
+            envelope: Envelope::Bare,
+            opcode,
+            head: Box::default(),
+            digits: Digits::None,
+            before: before.into(),
+            size,
+            after: after.into(),
+            tail: Tail::Nothing,
+            numbering: Numbering::Bytes,
         }
     }
 
-    /// What each subscriber gets of it.
-    pub(crate) fn delivery(protocol: Protocol, size: usize) -> Self {
-        match protocol {
-            Protocol::WebSocket => Self::frame(size),
-            Protocol::SocketIo => Self::packet(b"", Id::None, b"42[\"m\",\"", size),
-        }
+    /// The same with `head` and the message's number in front.
+    pub(crate) fn acknowledged(self, head: &str) -> Self {
+        Self { head: head.as_bytes().into(), digits: Digits::Number, ..self }
     }
 
-    /// What a client sends to get it back.
-    pub(crate) fn request(protocol: Protocol, size: usize) -> Self {
-        match protocol {
-            Protocol::WebSocket => Self::frame(size),
-            Protocol::SocketIo => Self::packet(b"42", Id::Number, b"[\"echo\",\"", size),
-        }
+    /// The same with `head` and the digits of a position in front.
+    pub(crate) fn positioned(self, head: &str) -> Self {
+        Self { head: head.as_bytes().into(), digits: Digits::Any, ..self }
     }
 
-    /// What comes back.
-    pub(crate) fn answer(protocol: Protocol, size: usize) -> Self {
-        match protocol {
-            Protocol::WebSocket => Self::frame(size),
-            Protocol::SocketIo => Self::packet(b"43", Id::Number, b"[\"", size),
-        }
+    /// The same, with anything behind it.
+    pub(crate) fn with_more(self) -> Self {
+        Self { tail: Tail::Anything, ..self }
     }
 
-    fn frame(size: usize) -> Self {
-        let (opcode, numbering) = (BINARY, Numbering::Bytes);
-        Self { opcode, head: b"", id: Id::None, before: b"", size, after: b"", numbering }
-    }
-
-    fn packet(head: &'static [u8], id: Id, before: &'static [u8], size: usize) -> Self {
-        Self { opcode: TEXT, head, id, before, size, after: b"\"]", numbering: Numbering::Letters }
-    }
-
-    /// The most bytes that one of these is.
+    /// The most bytes that one of these is, but for what the server has to say besides.
     pub(crate) fn bytes_max(&self) -> usize {
         self.head.len() + DIGITS_MAX + self.before.len() + self.size + self.after.len()
     }
 
-    /// Appends the message `number` as a masked frame.
+    /// Appends the message `number`, masked where it is a frame of a WebSocket.
     pub(crate) fn push(&self, number: u64, key: [u8; 4], out: &mut Vec<u8>) {
         let mut digits = [0; DIGITS_MAX];
-        let id = match self.id {
-            Id::None => &[],
-            Id::Number => decimal(number, &mut digits),
+        let id = match self.digits {
+            Digits::None | Digits::Any => &[],
+            Digits::Number => decimal(number, &mut digits),
         };
-        let payload_bytes = self.head.len() + id.len() + self.before.len() + self.size + self.after.len();
-        push_header(out, self.opcode, payload_bytes, Some(key));
+        if self.envelope == Envelope::WebSocket {
+            let payload_bytes = self.head.len() + id.len() + self.before.len() + self.size + self.after.len();
+            push_header(out, self.opcode, payload_bytes, Some(key));
+        }
         let start = out.len();
-        for part in [self.head, id, self.before] {
+        for part in [&self.head, id, &self.before] {
             out.extend_from_slice(part);
         }
         let text = out.len();
@@ -107,8 +131,10 @@ impl Shape {
             Numbering::Letters => out.extend_from_slice(&letters(number)),
         }
         out.resize(text + self.size, FILLER);
-        out.extend_from_slice(self.after);
-        apply_mask(&mut out[start..], key);
+        out.extend_from_slice(&self.after);
+        if self.envelope == Envelope::WebSocket {
+            apply_mask(&mut out[start..], key);
+        }
     }
 
     /// The number of a message; `None` for what is none of these.
@@ -117,13 +143,28 @@ impl Shape {
         if frame.opcode != self.opcode {
             return None;
         }
-        let rest = strip_prefix(frame.payload, self.head)?;
-        let (id, rest) = match self.id {
-            Id::None => (None, rest),
-            Id::Number => split_decimal(rest).map(|(id, rest)| (Some(id), rest))?,
-        };
-        let text = strip_prefix(rest, self.before)?;
-        if text.len() != self.size + self.after.len() || !ends_with(text, self.after) {
+        let mut rest = frame.payload;
+        let mut id = None;
+        match self.digits {
+            Digits::None => {}
+            Digits::Number => {
+                let (number, after) = split_decimal(strip_prefix(rest, &self.head)?)?;
+                (id, rest) = (Some(number), after);
+            }
+            Digits::Any => {
+                rest = strip_prefix(rest, &self.head)?;
+                rest = &rest[count_digits(rest)..];
+            }
+        }
+        let mut text = strip_prefix(rest, &self.before)?;
+        let end = self.size + self.after.len();
+        if text.len() != end {
+            text = match self.tail {
+                Tail::Nothing => return None,
+                Tail::Anything => text.get(..end)?,
+            };
+        }
+        if !ends_with(text, &self.after) {
             return None;
         }
         let number = match self.numbering {
@@ -132,6 +173,13 @@ impl Shape {
         };
         id.is_none_or(|id| id == number).then_some(number)
     }
+}
+
+/// A message as text, for requests that are no frames.
+pub(crate) fn text(number: u64, size: usize) -> String {
+    let mut text: String = letters(number).map(char::from).iter().collect();
+    text.extend(std::iter::repeat_n(char::from(FILLER), size.saturating_sub(text.len())));
+    text
 }
 
 /// As the method of slices, without a call for nothing: comparing no bytes at a dangling address is what some
@@ -163,9 +211,13 @@ fn decimal(mut number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
 }
 
 fn split_decimal(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = bytes.split_at(digits);
+    let (digits, rest) = bytes.split_at(count_digits(bytes));
     Some((std::str::from_utf8(digits).ok()?.parse().ok()?, rest))
+}
+
+#[inline]
+fn count_digits(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 fn letters(number: u64) -> [u8; 16] {
@@ -202,6 +254,9 @@ mod tests {
     fn payload(shape: &Shape, number: u64) -> Vec<u8> {
         let mut out = Vec::new();
         shape.push(number, KEY, &mut out);
+        if shape.envelope == Envelope::Bare {
+            return out;
+        }
         let header = Header::read(&out, shape.bytes_max()).unwrap().unwrap();
         assert_eq!(header.frame_bytes(), out.len());
         assert_eq!(header.opcode, shape.opcode);
@@ -216,34 +271,40 @@ mod tests {
 
     #[test]
     fn every_number_comes_back_as_it_was_written() {
-        for protocol in [Protocol::WebSocket, Protocol::SocketIo] {
-            for shape in [Shape::publish, Shape::delivery, Shape::request, Shape::answer] {
-                let shape = shape(protocol, 128);
-                for number in [0, 1, 9, 10, 0x0123_4567_89AB_CDEF, u64::MAX] {
-                    let payload = payload(&shape, number);
-                    assert_eq!(read(&shape, &payload), Some(number));
-                    assert_eq!(read(&shape, &payload[1..]), None);
-                    assert_eq!(read(&shape, &payload[..payload.len() - 1]), None);
-                }
+        for shape in [
+            Shape::binary(128),
+            Shape::text("42[\"m\",\"", 128, "\"]"),
+            Shape::text("[\"echo\",\"", 128, "\"]").acknowledged("42"),
+            Shape::bare(3, b"\x00\x01a", 128, b"\r\n"),
+        ] {
+            for number in [0, 1, 9, 10, 0x0123_4567_89AB_CDEF, u64::MAX] {
+                let payload = payload(&shape, number);
+                assert_eq!(read(&shape, &payload), Some(number));
+                assert_eq!(read(&shape, &payload[1..]), None);
+                assert_eq!(read(&shape, &payload[..payload.len() - 1]), None);
             }
         }
     }
 
     #[test]
-    fn packets_are_what_socket_io_clients_send() {
-        let text = |shape: Shape, number| String::from_utf8(payload(&shape, number)).unwrap();
-        let of = Protocol::SocketIo;
-        assert_eq!(text(Shape::publish(of, 18), 1), r#"42["broadcast","@@@@@@@@@@@@@@@Aee"]"#);
-        assert_eq!(text(Shape::delivery(of, 16), 0x2F), r#"42["m","@@@@@@@@@@@@@@BO"]"#);
-        assert_eq!(text(Shape::request(of, 16), 16), r#"4216["echo","@@@@@@@@@@@@@@A@"]"#);
-        assert_eq!(text(Shape::answer(of, 16), 16), r#"4316["@@@@@@@@@@@@@@A@"]"#);
-    }
-
-    #[test]
     fn an_acknowledgement_of_another_is_not_taken() {
-        let shape = Shape::answer(Protocol::SocketIo, 16);
+        let shape = Shape::text("[\"", 16, "\"]").acknowledged("43");
+        assert_eq!(read(&shape, br#"4316["@@@@@@@@@@@@@@A@"]"#), Some(16));
         assert_eq!(read(&shape, br#"4317["@@@@@@@@@@@@@@A@"]"#), None);
         assert_eq!(read(&shape, br#"43["@@@@@@@@@@@@@@A@"]"#), None);
         assert_eq!(read(&shape, br#"4316["@@@@@@@@@@@@@@a@"]"#), None);
+    }
+
+    #[test]
+    fn positions_and_what_follows_may_differ() {
+        let shape = Shape::text("\",\"payload\":\"", 16, "\"").positioned("{\"position\":\"").with_more();
+        let message = |position: &str, rest: &str| {
+            format!("{{\"position\":\"{position}\",\"payload\":\"{}\"{rest}", text(7, 16))
+        };
+        for (position, rest) in [("1", "}"), ("123456", ",\"publisher\":\"a\"}")] {
+            assert_eq!(read(&shape, message(position, rest).as_bytes()), Some(7));
+        }
+        assert_eq!(read(&shape, message("1x", "}").as_bytes()), None);
+        assert_eq!(read(&shape, &message("1", "").as_bytes()[..40]), None);
     }
 }

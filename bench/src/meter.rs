@@ -14,7 +14,7 @@ use crate::report::{Cpu, Latency, Report};
 pub(crate) const STALL: Duration = Duration::from_secs(10);
 
 /// The longest latency that is told apart.
-const LATENCY_MAX: Duration = Duration::from_secs(600);
+pub(crate) const LATENCY_MAX: Duration = Duration::from_secs(600);
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,23 @@ impl Meter {
         }
     }
 
+    /// One that counts nothing, and lets the load go on.
+    pub(crate) fn idle() -> Self {
+        let span = Span { warm_up: Duration::MAX, duration: Duration::MAX, messages: None };
+        Self::start(span, 1, None)
+    }
+
+    /// One that counts from here on, until it is told to [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// The process that is to be accounted for is gone.
+    pub(crate) fn until_stopped(pid: Option<u32>) -> Result<Self, Error> {
+        let span = Span { warm_up: Duration::ZERO, duration: Duration::MAX, messages: None };
+        let mut meter = Self::start(span, 1, pid);
+        meter.tick(Instant::now(), 0)?;
+        Ok(meter)
+    }
+
     /// Counts `units` that arrived, all with the same latency.
     #[inline]
     pub(crate) fn record(&mut self, latency: Duration, units: u64) {
@@ -99,11 +116,7 @@ impl Meter {
             Phase::Measuring
                 if elapsed >= self.span.duration || self.units_max.is_some_and(|max| self.units >= max) =>
             {
-                if let Some(process) = self.process {
-                    self.cpu = Some(process.cpu_time()?.saturating_sub(self.cpu_at_start));
-                }
-                self.measured = elapsed;
-                self.enter(Phase::Draining);
+                self.stop(now)?;
             }
             _ => {}
         }
@@ -115,6 +128,19 @@ impl Meter {
             Phase::Draining => format!("{outstanding} still to come"),
         });
         Ok(self.phase)
+    }
+
+    /// Ends what is measured: what is still under way is timed, and not counted.
+    ///
+    /// # Errors
+    /// The process that is accounted for is gone.
+    pub(crate) fn stop(&mut self, now: Instant) -> Result<(), Error> {
+        if let Some(process) = self.process {
+            self.cpu = Some(process.cpu_time()?.saturating_sub(self.cpu_at_start));
+        }
+        self.measured = now.saturating_duration_since(self.phase_began);
+        self.enter(Phase::Draining);
+        Ok(())
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -130,6 +156,11 @@ impl Meter {
             return Err(Error::Stalled { seconds: STALL.as_secs(), outstanding });
         }
         Ok(())
+    }
+
+    /// The latency of all that arrived after the warm-up.
+    pub(crate) fn latency(&self) -> Latency {
+        Latency::of(&self.latency)
     }
 
     /// Ends the run.
@@ -149,6 +180,8 @@ impl Meter {
             answers: None,
             cpu,
             memory: None,
+            storm: None,
+            runs: Vec::new(),
         }
     }
 }

@@ -35,3 +35,11 @@ impl Progress {
         }
     }
 }
+
+/// Writes a line that stays to standard error, if that is a terminal.
+pub(crate) fn tell(line: &str) {
+    if stderr().is_terminal() {
+        // As above.
+        let _ = writeln!(stderr(), "{line}");
+    }
+}

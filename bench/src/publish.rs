@@ -23,7 +23,7 @@ const OPENING: usize = 256;
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 pub(crate) fn measure(args: &PublishArgs) -> Result<Report, Error> {
-    let target = Target::new(&args.target, Protocol::WebSocket)?;
+    let target = Target::new(&args.target, Protocol::V1)?;
     let (publishers, in_flight) = (args.publishers.get(), args.in_flight.get());
     let mut poll = Poll::new().map_err(Error::Poll)?;
     let opened = open(&mut poll, &target, publishers, OPENING, |_| Part::Acknowledged)?;

@@ -1,5 +1,7 @@
 //! What a run found, for people and for programs.
 
+mod runs;
+
 use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -8,21 +10,22 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 /// The result of one scenario.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
     /// The scenario's name.
     pub scenario: &'static str,
-    /// What was counted: deliveries, requests, publishes or connects.
+    /// What was counted: deliveries, requests, publishes or connects; of `storm`, missed messages that were delivered.
     pub unit: &'static str,
     /// The load, in words.
     pub load: String,
     /// How many were counted.
     pub count: u64,
-    /// In how many seconds.
+    /// In how many seconds; of `storm`, until the last client had all.
     pub seconds: f64,
     /// How many in each second.
     pub per_second: f64,
-    /// How long each took, where that was measured; of `exp`, how long after each broadcast the last device had it.
+    /// How long each took, where that was measured; of `exp`, how long after each broadcast the last device had it; of
+    /// `storm`, of the messages to those who stayed, while the others came back.
     pub latency: Option<Latency>,
     /// How long after each broadcast the last response to it was acknowledged.
     pub answered: Option<Latency>,
@@ -32,10 +35,34 @@ pub struct Report {
     pub cpu: Option<Cpu>,
     /// The server's memory, if its process was named and memory was measured.
     pub memory: Option<Memory>,
+    /// What `storm` found besides.
+    pub storm: Option<Storm>,
+    /// Where there were several runs, each of them; all other figures are their medians then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Report>,
+}
+
+/// How clients came back.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Storm {
+    /// How many.
+    pub clients: u64,
+    /// How many messages each had missed.
+    pub missed: u64,
+    /// Seconds until the last was connected, and greeted.
+    pub connected_seconds: f64,
+    /// How many that is in each second.
+    pub connects_per_second: f64,
+    /// Seconds until the last had what it missed, from the beginning.
+    pub caught_up_seconds: f64,
+    /// How long after the beginning each client had what it missed.
+    pub caught_up: Latency,
+    /// The latency of messages to those who stayed, before.
+    pub calm: Latency,
 }
 
 /// Percentiles of latency in microseconds.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Latency {
     /// Half took no longer.
     pub p50_us: f64,
@@ -56,17 +83,15 @@ impl Latency {
         Self { p50_us: at(0.5), p90_us: at(0.9), p99_us: at(0.99), p999_us: at(0.999), max_us }
     }
 
-    fn write(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, microseconds) in [
+    /// Its figures, and what they are called.
+    fn figures(&self) -> [(&'static str, f64); 5] {
+        [
             ("p50", self.p50_us),
             ("p90", self.p90_us),
             ("p99", self.p99_us),
             ("p99.9", self.p999_us),
             ("max", self.max_us),
-        ] {
-            writeln!(f, "  {:<15}{microseconds:>11.1} us", format!("{what}{name}"))?;
-        }
-        Ok(())
+        ]
     }
 }
 
@@ -84,10 +109,15 @@ impl Cpu {
         let used = used.as_secs_f64();
         Self { microseconds_per_unit: used * 1e6 / units as f64, cores: used / measured.as_secs_f64() }
     }
+
+    /// The same time, shared out among other units.
+    pub(crate) fn for_units(self, units: u64, measured: Duration) -> Self {
+        Self::of(measured.mul_f64(self.cores), units, measured)
+    }
 }
 
 /// Resident memory of the server.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Memory {
     /// Before the connections were opened.
     pub bytes_before: u64,
@@ -120,38 +150,81 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The figures of the run in a line.
+    pub(crate) fn summary(&self) -> String {
+        let latency = self.latency.map_or_else(String::new, |latency| {
+            format!(", p50 {:.1} us, p99 {:.1} us", latency.p50_us, latency.p99_us)
+        });
+        format!("{} {}/s{latency}", grouped(self.per_second), self.unit)
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let mut rows = vec![
+            Row::new(self.unit, Some(self.per_second), 0, "/s"),
+            Row::new("in", Some(self.seconds), 2, "s"),
+        ];
+        let latencies = [
+            (if self.storm.is_some() { "live " } else { "" }, self.latency),
+            ("answered ", self.answered),
+            ("caught up ", self.storm.map(|storm| storm.caught_up)),
+            ("calm ", self.storm.map(|storm| storm.calm)),
+        ];
+        for (what, latency) in latencies {
+            for (name, value) in latency.map(|latency| latency.figures()).into_iter().flatten() {
+                rows.push(Row::new(&format!("{what}{name}"), Some(value), 1, "us"));
+            }
+        }
+        let answers = self.answers.map(|answers| answers as f64);
+        let bytes = |of: fn(&Memory) -> u64| self.memory.as_ref().map(|memory| of(memory) as f64 / 1024.0);
+        rows.extend([
+            Row::new("answers", answers, 0, ""),
+            Row::new("connected in", self.storm.map(|storm| storm.connected_seconds), 3, "s"),
+            Row::new("connects", self.storm.map(|storm| storm.connects_per_second), 0, "/s"),
+            Row::new("server CPU", self.cpu.map(|cpu| cpu.microseconds_per_unit), 3, "us each"),
+            Row::new("busy", self.cpu.map(|cpu| cpu.cores), 2, "cores"),
+            Row::new("memory", self.memory.map(|memory| memory.bytes_per_connection), 0, "B each"),
+            Row::new("resident before", bytes(|memory| memory.bytes_before), 0, "KiB"),
+            Row::new("resident open", bytes(|memory| memory.bytes_open), 0, "KiB"),
+            Row::new("resident used", bytes(|memory| memory.bytes_used), 0, "KiB"),
+        ]);
+        rows.retain(|row| row.value.is_some());
+        rows
+    }
+}
+
+/// A line of the table.
+struct Row {
+    name: String,
+    value: Option<f64>,
+    decimals: usize,
+    unit: &'static str,
+}
+
+impl Row {
+    fn new(name: &str, value: Option<f64>, decimals: usize, unit: &'static str) -> Self {
+        Self { name: name.to_owned(), value, decimals, unit }
+    }
+
+    fn written(&self) -> String {
+        let value = self.value.unwrap_or_default();
+        if self.decimals == 0 { grouped(value) } else { format!("{value:.*}", self.decimals) }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.scenario, self.load)?;
-        let total = format!("({} in {:.2} s)", grouped(self.count as f64), self.seconds);
-        writeln!(f, "  {:<12}{:>14} /s   {total}", self.unit, grouped(self.per_second))?;
-        if let Some(latency) = &self.latency {
-            latency.write("", f)?;
+        match self.runs.len() {
+            0 => writeln!(f, "{}: {}", self.scenario, self.load)?,
+            runs => writeln!(f, "{}: {}; medians of {runs} runs", self.scenario, self.load)?,
         }
-        if let Some(answered) = &self.answered {
-            answered.write("answered ", f)?;
-        }
-        if let Some(answers) = self.answers {
-            writeln!(f, "  {:<12}{:>14}", "answers", grouped(answers as f64))?;
-        }
-        if let Some(cpu) = &self.cpu {
-            writeln!(
-                f,
-                "  {:<12}{:>14.3} us   ({:.2} cores)",
-                "server CPU", cpu.microseconds_per_unit, cpu.cores
-            )?;
-        }
-        if let Some(memory) = &self.memory {
-            let kib = |bytes: u64| grouped((bytes >> 10) as f64);
-            writeln!(f, "  {:<12}{:>14} B each", "memory", grouped(memory.bytes_per_connection))?;
-            writeln!(
-                f,
-                "  {:<12}{:>14} KiB before, {} KiB open, {} KiB used",
-                "resident",
-                kib(memory.bytes_before),
-                kib(memory.bytes_open),
-                kib(memory.bytes_used)
-            )?;
+        let spread = self.spread().map(|(least, most)| (least.rows(), most.rows()));
+        for (at, row) in self.rows().iter().enumerate() {
+            let line = format!("  {:<18}{:>14} {:<8}", row.name, row.written(), row.unit);
+            let spread = spread
+                .as_ref()
+                .map(|(least, most)| format!("{:>14} to {}", least[at].written(), most[at].written()));
+            writeln!(f, "{}", format!("{line}{}", spread.unwrap_or_default()).trim_end())?;
         }
         Ok(())
     }
@@ -174,6 +247,17 @@ pub fn grouped(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_is_a_table_of_what_was_measured() {
+        let report = Report { scenario: "echo", unit: "requests", per_second: 1234.0, ..Report::default() };
+        let table = report.to_string();
+        assert!(table.starts_with("echo: \n  requests") && table.contains("1,234 /s"), "{table}");
+        assert!(!table.contains("p50"), "{table}");
+        let table =
+            Report::of_runs(vec![report.clone(), Report { per_second: 1236.0, ..report }]).to_string();
+        assert!(table.contains("medians of 2 runs") && table.contains("1,234 to 1,236"), "{table}");
+    }
 
     #[test]
     fn groups_thousands() {

@@ -80,7 +80,7 @@ fn echo(target: TargetArgs, size: usize) -> Scenario {
 
 fn echo_over(protocol: Protocol, target: TargetArgs, size: usize) -> Scenario {
     let (connections, in_flight) = (8.try_into().unwrap(), 2.try_into().unwrap());
-    Scenario::Echo(EchoArgs { target, protocol, span: span(100), connections, in_flight, size })
+    Scenario::Echo(EchoArgs { target, protocol, span: span(100), connections, in_flight, size, rate: None })
 }
 
 fn publish(target: TargetArgs) -> Scenario {
@@ -284,7 +284,7 @@ fn a_ping_of_engine_io_is_answered() {
             socketio(message, held_back.as_mut().unwrap_or(out), echoed);
         });
     });
-    let report = measure(&echo_over(Protocol::SocketIo, target(url, Kind::Antiphon), 128)).unwrap();
+    let report = measure(&echo_over(Protocol::SocketIo, target(url, Kind::Plain), 128)).unwrap();
     assert!(report.count >= 100, "{report}");
 }
 
@@ -294,14 +294,14 @@ fn an_acknowledgement_of_another_event_ends_the_run() {
         let skew = |event: &str| echoed(event).replacen("43", if count == 9 { "431" } else { "43" }, 1);
         socketio(message, out, skew);
     });
-    let result = measure(&echo_over(Protocol::SocketIo, target(url, Kind::Antiphon), 128));
+    let result = measure(&echo_over(Protocol::SocketIo, target(url, Kind::Plain), 128));
     assert!(matches!(result, Err(Error::Unexpected { .. })), "{result:?}");
 }
 
 #[test]
 fn a_refused_connect_ends_the_run() {
     let url = scripted(|_, _, out| push_frame(out, TEXT, br#"44{"message":"no"}"#, None));
-    let result = measure(&echo_over(Protocol::SocketIo, target(url, Kind::Antiphon), 128));
+    let result = measure(&echo_over(Protocol::SocketIo, target(url, Kind::Plain), 128));
     assert!(matches!(result, Err(Error::Unexpected { .. })), "{result:?}");
 }
 

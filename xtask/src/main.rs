@@ -11,6 +11,8 @@ mod dist;
 mod docs;
 mod fuzz;
 mod hostile;
+mod instructions;
+mod peers;
 mod python;
 mod sanitize;
 mod soak;

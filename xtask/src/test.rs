@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::Outcome;
 use crate::command::{cargo, command, run as run_command, succeeds};
+use crate::instructions::{self, Counts};
 use crate::steps::{OnFailure, Step, left_out, run_steps};
 use crate::workspace::Workspace;
 use crate::{docs, python, tidy, tools};
@@ -54,6 +55,11 @@ const STEPS: &[Step<Workspace>] = &[
         run: soak,
     },
     Step { name: "sdks", what: "our own SDKs, TypeScript and Python", run: sdks },
+    Step {
+        name: "instructions",
+        what: "hot paths take no more instructions than are on record",
+        run: counts,
+    },
 ];
 
 /// Runs all steps, or those asked for, and gives a failure if one of them failed.
@@ -78,7 +84,7 @@ fn step_name(name: &str) -> Result<&'static str, String> {
 
 fn fmt(workspace: &Workspace) -> Outcome {
     run_command(cargo(&workspace.root).args(["fmt", "--all", "--check"]))?;
-    for other in ["fuzz", "bench/peers/socketioxide"] {
+    for other in ["fuzz", "bench/peers/rumqttd", "bench/peers/socketioxide", "bench/peers/tungstenite"] {
         let other = workspace.root.join(other);
         if other.join("Cargo.toml").exists() {
             run_command(cargo(&other).args(["fmt", "--all", "--check"]))?;
@@ -244,6 +250,10 @@ fn sdks(workspace: &Workspace) -> Outcome {
     let mut pytest = command(python, &directory);
     pytest.args(["-m", "pytest", "--quiet"]).env("ANTIPHON_BIN", binary).env("PYTHONDONTWRITEBYTECODE", "1");
     run_command(&mut pytest)
+}
+
+fn counts(workspace: &Workspace) -> Outcome {
+    instructions::run(workspace, Counts::Check, &[])
 }
 
 fn install_packages(directory: &Path) -> Outcome {

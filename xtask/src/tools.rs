@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
-use crate::command::{cargo, command, run};
+use crate::command::{cargo, command, run, succeeds};
 use crate::workspace::Workspace;
 
 const CARGO_DENY: &str = "0.20.2";
@@ -44,6 +44,20 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Outcome<PathBuf> {
         cargo.env_remove("CARGO_TARGET_DIR").arg("--root").arg(&tools).arg("cargo-deny");
         run(&mut cargo)?;
     }
+    Ok(path)
+}
+
+/// As [`need`], for a package that has a server in it: the service that Debian starts with it is ended, and not begun again.
+///
+/// # Errors
+/// As [`need`].
+pub(crate) fn need_server(program: &str, package: &str) -> Outcome<PathBuf> {
+    if let Some(path) = find(program) {
+        return Ok(path);
+    }
+    let path = need(program, package)?;
+    // Where systemd does not run there is no service.
+    succeeds(command("systemctl", Path::new("/")).args(["disable", "--now", "--quiet", package]));
     Ok(path)
 }
 

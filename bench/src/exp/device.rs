@@ -77,8 +77,9 @@ impl Greeting {
         loop {
             read_more(self.number, &mut self.stream, &mut self.bytes)?;
             let connection = self.number;
-            let head =
-                upgrade.check(&self.bytes).map_err(|answer| Error::NotUpgraded { connection, answer })?;
+            let asked_for = "an upgrade to WebSocket";
+            let refused = |answer| Error::NotUpgraded { connection, asked_for, answer };
+            let head = upgrade.check(&self.bytes).map_err(refused)?;
             if let Some(head_bytes) = head {
                 self.bytes.drain(..head_bytes);
                 return Ok(());

@@ -1,42 +1,72 @@
-//! What is measured, and what is aimed at.
+//! What is measured, on whom, and how it is set up.
 
-use std::num::{NonZeroU32, NonZeroUsize};
-use std::time::Duration;
+mod api;
+mod fanout;
+mod idle;
+mod latency;
+mod socketio;
+mod storm;
 
-use antiphon_bench::{
-    EchoArgs, ExpArgs, FanoutArgs, IdleArgs, Latency, Protocol, PubNubArgs, PublishArgs, Report, Scenario,
-    Span, TargetArgs,
-};
+use antiphon_bench::Scenario;
+use clap::Parser;
 
-use super::subject::Subject;
+use super::goal::Metric;
+use super::section::Section;
+use super::subject::{Spoken, Subject};
 
-/// A load, and what of its report goes into the table.
+/// A load, the servers it is put on, and what of the reports goes into the table.
+#[derive(Clone)]
 pub(super) struct Case {
+    /// A word to call it by, a colon, and what it is.
     pub(super) name: &'static str,
     pub(super) section: Section,
-    pub(super) scenario: fn(TargetArgs, Span) -> Scenario,
-    /// In the order of measuring.
+    /// The arguments of `antiphon bench` without those that say which server.
+    pub(super) load: &'static str,
+    pub(super) pace: Pace,
+    pub(super) spoken: Spoken,
+    /// In the order of the tables.
     pub(super) subjects: &'static [Subject],
+    pub(super) setup: Setup,
+    pub(super) metrics: &'static [Metric],
+    /// How many of the metrics are shown where servers are compared.
+    pub(super) headlines: usize,
+    /// Where it is along a curve: messages a second, or connections.
+    pub(super) point: Option<f64>,
+    /// How often it is measured at most.
+    pub(super) rounds_max: u16,
+}
+
+/// How long a load goes on, and how fast it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Pace {
+    /// For as long as each measurement is to take.
+    Span,
+    /// As long as it takes: about so many seconds.
+    UntilDone(u16),
+    /// At a fixed rate: half of what the server does of this load with so many subscribers when nothing holds the load back.
+    HalfOf { saturating: &'static str, subscribers: u32 },
+}
+
+/// How our server is started for a case. Others are started as they always are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setup {
+    pub(super) program: Program,
     pub(super) storage: Storage,
     pub(super) cores: Cores,
-    pub(super) metrics: &'static [Metric],
+    /// `None`: as many as it takes by itself.
+    pub(super) workers: Option<u8>,
+    /// A configuration file.
+    pub(super) config: &'static str,
+    /// Another load that runs meanwhile and is not measured.
+    pub(super) beside: Option<&'static str>,
 }
 
-/// The part of the page that a case is in.
+/// Which program is our server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Section {
-    /// Raw WebSocket.
-    WebSocket,
-    /// Socket.IO over WebSocket.
-    SocketIo,
-    /// The EXP network.
-    Exp,
-    /// The PubNub-compatible API.
-    PubNub,
-}
-
-impl Section {
-    pub(super) const ALL: [Self; 4] = [Self::WebSocket, Self::SocketIo, Self::Exp, Self::PubNub];
+pub(super) enum Program {
+    Binary,
+    /// `bench/examples/socketio_loads.rs`.
+    Library,
 }
 
 /// Where the server keeps messages.
@@ -56,279 +86,129 @@ pub(super) enum Cores {
     Shared,
 }
 
-/// A figure of a report.
-pub(super) struct Metric {
-    pub(super) name: &'static str,
-    pub(super) value: fn(&Report) -> Option<f64>,
-    pub(super) decimals: usize,
-    pub(super) goal: Goal,
+impl Setup {
+    /// The binary with one worker on a core of its own, and nothing on a disk.
+    const ONE_CORE: Self = Self {
+        program: Program::Binary,
+        storage: Storage::Memory,
+        cores: Cores::OneEach,
+        workers: Some(1),
+        config: "",
+        beside: None,
+    };
+
+    const LIBRARY: Self = Self { program: Program::Library, ..Self::ONE_CORE };
+
+    const ON_DISK: Self = Self { storage: Storage::Disk, ..Self::ONE_CORE };
 }
 
-/// What a figure should be.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Goal {
-    /// At least so many times the reference's.
-    RatioFloor(f64),
-    /// At most so many times the reference's.
-    RatioCeiling(f64),
-    Floor(f64),
-    Ceiling(f64),
-    /// It is there to explain the others: CPU time holds still where a busy machine makes rates swing.
-    None,
-}
+impl Case {
+    const fn new(
+        name: &'static str,
+        section: Section,
+        load: &'static str,
+        metrics: &'static [Metric],
+    ) -> Self {
+        Self {
+            name,
+            section,
+            load,
+            pace: Pace::Span,
+            spoken: Spoken::WebSocket,
+            subjects: &[Subject::Reference, Subject::Antiphon],
+            setup: Setup::ONE_CORE,
+            metrics,
+            headlines: 1,
+            point: None,
+            rounds_max: u16::MAX,
+        }
+    }
 
-const CPU: Metric = Metric {
-    name: "server CPU each, us",
-    value: |report| report.cpu.map(|cpu| cpu.microseconds_per_unit),
-    decimals: 3,
-    goal: Goal::None,
-};
+    /// The word to call it by.
+    pub(super) fn key(&self) -> &'static str {
+        self.name.split(':').next().unwrap_or(self.name)
+    }
 
-const fn cpu(goal: Goal) -> Metric {
-    Metric { goal, ..CPU }
-}
-
-const fn per_second(name: &'static str, goal: Goal) -> Metric {
-    Metric { name, value: |report| Some(report.per_second), decimals: 0, goal }
-}
-
-const fn resident(goal: Goal) -> Metric {
-    Metric {
-        name: "resident bytes each",
-        value: |report| report.memory.map(|memory| memory.bytes_per_connection),
-        decimals: 0,
-        goal,
+    /// How often a subject is measured in a run of so many rounds: peers in every other one, since no goal is judged by how
+    /// close they are.
+    pub(super) fn is_measured(&self, subject: Subject, round: u16) -> bool {
+        let is_due = !subject.is_peer() || round % 2 == 1;
+        is_due && round <= self.rounds_max && self.subjects.contains(&subject)
     }
 }
 
-const FANOUT: &[Metric] = &[per_second("deliveries/s", Goal::RatioFloor(0.7)), CPU];
-const FANOUT_ONE: &[Metric] = &[cpu(Goal::RatioCeiling(1.25))];
-const ECHO: &[Metric] = &[per_second("requests/s", Goal::RatioFloor(0.8)), CPU];
-const IDLE: &[Metric] =
-    &[per_second("connects/s", Goal::Floor(25_000.0)), resident(Goal::Ceiling(2048.0)), CPU];
-const STORED: &[Metric] = &[per_second("acknowledged/s", Goal::Floor(80_000.0))];
-
-const fn millis(name: &'static str, value: fn(&Report) -> Option<f64>, goal: Goal) -> Metric {
-    Metric { name, value, decimals: 2, goal }
-}
-
-fn in_millis(latency: Option<Latency>, percentile: fn(Latency) -> f64) -> Option<f64> {
-    latency.map(|latency| percentile(latency) / 1e3)
-}
-
-const ANSWERED: &[Metric] = &[
-    millis("last device has it, p50, ms", |report| in_millis(report.latency, |all| all.p50_us), Goal::None),
-    millis(
-        "last device has it, p99, ms",
-        |report| in_millis(report.latency, |all| all.p99_us),
-        Goal::Ceiling(50.0),
-    ),
-    millis("last device has it, most, ms", |report| in_millis(report.latency, |all| all.max_us), Goal::None),
-    millis("all have answered, p50, ms", |report| in_millis(report.answered, |all| all.p50_us), Goal::None),
-    millis("all have answered, p99, ms", |report| in_millis(report.answered, |all| all.p99_us), Goal::None),
-    CPU,
-];
-
-const ROOM: &[Metric] = &[per_second("deliveries/s", Goal::RatioFloor(0.65)), CPU];
-const ROOM_ONE: &[Metric] = &[cpu(Goal::RatioCeiling(1.3))];
-const ACK: &[Metric] = ECHO;
-const CLIENTS: &[Metric] = &[per_second("connects/s", Goal::None), resident(Goal::Ceiling(3072.0)), CPU];
-
-const POLLED: &[Metric] = &[
-    // The clock decides how many are published; as many have to arrive.
-    per_second("deliveries/s", Goal::Floor(98_000.0)),
-    CPU,
-    Metric {
-        name: "cores that the server is busy on",
-        value: |report| report.cpu.map(|cpu| cpu.cores),
-        decimals: 2,
-        goal: Goal::None,
-    },
-    Metric {
-        name: "messages in an answer",
-        value: |report| report.answers.map(|answers| report.count as f64 / answers as f64),
-        decimals: 2,
-        goal: Goal::None,
-    },
-    millis("a subscriber has it, p50, ms", |report| in_millis(report.latency, |all| all.p50_us), Goal::None),
-    millis("a subscriber has it, p99, ms", |report| in_millis(report.latency, |all| all.p99_us), Goal::None),
-    millis("a subscriber has it, most, ms", |report| in_millis(report.latency, |all| all.max_us), Goal::None),
-];
-
-/// Every case, in the order of the tables.
+/// Every case, in the order of measuring and of the tables.
 pub(super) fn all() -> Vec<Case> {
-    let mut cases = websocket();
-    cases.extend(socketio());
-    cases.extend(exp());
-    cases.extend(pubnub());
+    let mut cases = fanout::cases();
+    cases.extend(socketio::cases());
+    cases.extend(storm::cases());
+    cases.extend(latency::cases());
+    cases.extend(idle::cases());
+    cases.extend(api::cases());
+    cases.sort_by_key(|case| case.section);
     cases
 }
 
-fn websocket() -> Vec<Case> {
-    const SPOKEN: Protocol = Protocol::WebSocket;
-    let on_one_core = |name, scenario, metrics| Case {
-        name,
-        section: Section::WebSocket,
-        scenario,
-        subjects: &[Subject::Reference, Subject::Antiphon],
-        storage: Storage::Memory,
-        cores: Cores::OneEach,
-        metrics,
-    };
-    vec![
-        on_one_core(
-            "fanout-100: 100 subscribers, 64 in flight",
-            |t, s| fanout(t, s, SPOKEN, 100, 64),
-            FANOUT,
-        ),
-        on_one_core(
-            "fanout-1000: 1,000 subscribers, 64 in flight",
-            |t, s| fanout(t, s, SPOKEN, 1000, 64),
-            FANOUT,
-        ),
-        on_one_core(
-            "fanout-one: 100 subscribers, one in flight",
-            |t, s| fanout(t, s, SPOKEN, 100, 1),
-            FANOUT_ONE,
-        ),
-        on_one_core("echo: 64 connections, one in flight each", |t, s| echo(t, s, SPOKEN), ECHO),
-        on_one_core("idle: 10,000 connections", |t, _| idle(t, SPOKEN), IDLE),
-        Case {
-            name: "stored: 64 publishers, 32 in flight each, SQLite",
-            section: Section::WebSocket,
-            scenario: stored,
-            subjects: &[Subject::Antiphon],
-            storage: Storage::Disk,
-            cores: Cores::Shared,
-            metrics: STORED,
-        },
-    ]
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct Arguments {
+    #[command(subcommand)]
+    scenario: Scenario,
 }
 
-fn socketio() -> Vec<Case> {
-    const SPOKEN: Protocol = Protocol::SocketIo;
-    let with_peers = |name, scenario, metrics| Case {
-        name,
-        section: Section::SocketIo,
-        scenario,
-        subjects: &[Subject::Reference, Subject::Antiphon, Subject::Socketioxide, Subject::NodeSocketIo],
-        storage: Storage::Memory,
-        cores: Cores::OneEach,
-        metrics,
-    };
-    vec![
-        with_peers(
-            "socketio-room-100: 100 clients, 64 in flight",
-            |t, s| fanout(t, s, SPOKEN, 100, 64),
-            ROOM,
-        ),
-        with_peers(
-            "socketio-room-1000: 1,000 clients, 64 in flight",
-            |t, s| fanout(t, s, SPOKEN, 1000, 64),
-            ROOM,
-        ),
-        with_peers(
-            "socketio-one-100: 100 clients, one in flight",
-            |t, s| fanout(t, s, SPOKEN, 100, 1),
-            ROOM_ONE,
-        ),
-        with_peers(
-            "socketio-one-1000: 1,000 clients, one in flight",
-            |t, s| fanout(t, s, SPOKEN, 1000, 1),
-            ROOM_ONE,
-        ),
-        with_peers(
-            "socketio-ack: 64 clients emit with an acknowledgement, one in flight each",
-            |t, s| echo(t, s, SPOKEN),
-            ACK,
-        ),
-        with_peers("socketio-idle: 10,000 clients", |t, _| idle(t, SPOKEN), CLIENTS),
-    ]
+/// Reads the arguments of `antiphon bench`.
+///
+/// # Errors
+/// They are not such.
+pub(super) fn scenario(arguments: &[String]) -> Result<Scenario, clap::Error> {
+    Ok(Arguments::try_parse_from(arguments)?.scenario)
 }
 
-fn exp() -> Vec<Case> {
-    let on_one_core = |name, storage| Case {
-        name,
-        section: Section::Exp,
-        scenario: |t, _| devices(t),
-        subjects: &[Subject::Antiphon],
-        storage,
-        cores: Cores::OneEach,
-        metrics: ANSWERED,
-    };
-    vec![
-        on_one_core("exp-memory: 1,000 devices answer a broadcast", Storage::Memory),
-        on_one_core("exp-stored: the same, SQLite", Storage::Disk),
-    ]
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-fn pubnub() -> Vec<Case> {
-    let on_one_core = |name, storage| Case {
-        name,
-        section: Section::PubNub,
-        scenario: long_polls,
-        subjects: &[Subject::Antiphon],
-        storage,
-        cores: Cores::OneEach,
-        metrics: POLLED,
-    };
-    vec![
-        on_one_core("pubnub-memory: 5,000 long polls, 20 messages/s", Storage::Memory),
-        on_one_core("pubnub-stored: the same, SQLite", Storage::Disk),
-    ]
-}
+    use super::*;
 
-fn number(number: usize) -> NonZeroUsize {
-    NonZeroUsize::new(number).expect("no case has none of something")
-}
+    #[test]
+    fn every_case_is_one_that_the_load_generator_takes() {
+        for case in all() {
+            let loads = match case.pace {
+                Pace::HalfOf { saturating, .. } => vec![case.load, saturating],
+                _ => vec![case.load],
+            };
+            for (load, subject) in
+                loads.iter().flat_map(|load| case.subjects.iter().map(move |subject| (load, subject)))
+            {
+                let mut arguments: Vec<String> = load.split_whitespace().map(str::to_owned).collect();
+                arguments.extend(subject.options(case.spoken).into_iter().map(str::to_owned));
+                assert!(
+                    scenario(&arguments).is_ok(),
+                    "{}: {arguments:?}: {:?}",
+                    case.name,
+                    scenario(&arguments)
+                );
+            }
+        }
+    }
 
-fn fanout(
-    target: TargetArgs,
-    span: Span,
-    protocol: Protocol,
-    subscribers: usize,
-    in_flight: usize,
-) -> Scenario {
-    Scenario::Fanout(FanoutArgs {
-        target,
-        protocol,
-        span,
-        subscribers: number(subscribers),
-        in_flight: number(in_flight),
-        size: 128,
-        rate: None,
-    })
-}
+    #[test]
+    fn every_case_has_a_name_of_its_own_and_whom_its_goals_speak_of() {
+        let keys: BTreeSet<_> = all().iter().map(Case::key).collect();
+        assert_eq!(keys.len(), all().len());
+        for case in all() {
+            assert!(case.subjects.contains(&Subject::Antiphon), "{}", case.name);
+            assert!(case.headlines <= case.metrics.len().max(1), "{}", case.name);
+        }
+    }
 
-fn echo(target: TargetArgs, span: Span, protocol: Protocol) -> Scenario {
-    let (connections, in_flight) = (number(64), number(1));
-    Scenario::Echo(EchoArgs { target, protocol, span, connections, in_flight, size: 128 })
-}
-
-fn idle(target: TargetArgs, protocol: Protocol) -> Scenario {
-    Scenario::Idle(IdleArgs { target, protocol, connections: number(10_000), opening: number(256) })
-}
-
-fn stored(target: TargetArgs, span: Span) -> Scenario {
-    let (publishers, in_flight) = (number(64), number(32));
-    Scenario::Publish(PublishArgs { target, span, publishers, in_flight, size: 128, transient: false })
-}
-
-fn devices(target: TargetArgs) -> Scenario {
-    let rounds = NonZeroU32::new(100).expect("it is not 0");
-    let (timeout, secret) = (Duration::from_secs(2), "antiphon-bench".to_owned());
-    Scenario::Exp(ExpArgs { target, devices: number(1000), rounds, timeout, secret })
-}
-
-fn long_polls(target: TargetArgs, span: Span) -> Scenario {
-    Scenario::PubNub(PubNubArgs {
-        target,
-        span,
-        subscribers: number(5000),
-        publishers: number(20),
-        rate: 20.0,
-        size: 128,
-        publish_key: "demo".to_owned(),
-        subscribe_key: "demo".to_owned(),
-    })
+    #[test]
+    fn peers_are_measured_in_every_other_round() {
+        let case = &all()[0];
+        let rounds = |subject| (1..=5).filter(|round| case.is_measured(subject, *round)).count();
+        assert_eq!(
+            (rounds(Subject::Reference), rounds(Subject::Redis), rounds(Subject::NodeSocketIo)),
+            (5, 3, 0)
+        );
+    }
 }

@@ -1,241 +1,240 @@
-//! Medians, spreads and ratios of all rounds.
+//! Tables in Markdown: goals, servers beside each other, and curves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use antiphon_bench::{Report, grouped};
-
-use super::cases::{Case, Goal, Metric, Section};
+use super::goal::{Better, Metric};
+use super::results::{Results, Row, Sample, dash, number};
+use super::section::Section;
 use super::subject::Subject;
 
-/// What one measurement came to.
-pub(super) enum Outcome {
-    Measured(Box<Report>),
-    Failed,
-}
-
-/// All outcomes, by case.
-pub(super) struct Table {
-    rows: Vec<Row>,
-}
-
-struct Row {
-    case: Case,
-    results: BTreeMap<Subject, Results>,
-}
-
-/// What all rounds of one case came to for one subject.
-#[derive(Default)]
-struct Results {
-    reports: Vec<Report>,
-    failures: usize,
-}
-
-impl Table {
-    pub(super) fn new(cases: Vec<Case>) -> Self {
-        let row = |case| Row { case, results: BTreeMap::new() };
-        Self { rows: cases.into_iter().map(row).collect() }
+/// Every figure of a section that was measured, ours beside the reference's, and whether its goals are met; empty when there is none.
+pub(super) fn goals(results: &Results, section: Section) -> String {
+    let figures = || {
+        let rows = results.of(section).filter(|row| row.subjects().next().is_some());
+        rows.flat_map(|row| row.case.metrics.iter().map(move |metric| (row, metric)))
+    };
+    if figures().next().is_none() {
+        return String::new();
     }
-
-    pub(super) fn add(&mut self, case: usize, subject: Subject, outcome: Outcome) {
-        let results = self.rows[case].results.entry(subject).or_default();
-        match outcome {
-            Outcome::Measured(report) => results.reports.push(*report),
-            Outcome::Failed => results.failures += 1,
-        }
-    }
-
-    /// How many measurements failed that must not. That a peer does not do a load right is a result like another.
-    pub(super) fn failures(&self) -> usize {
-        let results = self.rows.iter().flat_map(|row| &row.results);
-        results.filter(|(subject, _)| !subject.is_peer()).map(|(_, results)| results.failures).sum()
-    }
-
-    pub(super) fn goals_missed(&self) -> usize {
-        self.figures().filter(|(_, figure)| figure.is_met() == Some(false)).count()
-    }
-
-    /// The table of one section's cases in Markdown; empty when there are none.
-    pub(super) fn render(&self, section: Section) -> String {
-        let figures = || self.figures().filter(|(row, _)| row.case.section == section);
-        if figures().next().is_none() {
-            return String::new();
-        }
-        let peers: BTreeSet<Subject> =
-            figures().flat_map(|(row, _)| row.results.keys().copied()).filter(|one| one.is_peer()).collect();
-        let mut out = String::from("| load | figure | reference | antiphon | ratio | goal | met |");
-        let mut rule = String::from("\n|---|---|---|---|---|---|---|");
-        for peer in &peers {
-            // Writing to a string does not fail.
-            let _ = write!(out, " {} |", peer.heading());
-            rule.push_str("---|");
-        }
-        out.push_str(&rule);
-        for (row, figure) in figures() {
-            let ratio = figure.ratio().map_or_else(dash, |ratio| format!("{ratio:.2}"));
-            let met = match figure.is_met() {
-                Some(true) => "yes",
-                Some(false) => "**no**",
-                None => "–",
-            };
-            let cell = |subject| row.cell(subject, figure.metric);
-            let (case, name, goal) = (row.case.name, figure.metric.name, figure.metric.goal.show());
-            let (reference, antiphon) = (cell(Subject::Reference), cell(Subject::Antiphon));
-            let _ =
-                write!(out, "\n| {case} | {name} | {reference} | {antiphon} | {ratio} | {goal} | {met} |");
-            for &peer in &peers {
-                let _ = write!(out, " {} |", cell(peer));
+    let has_reference = figures().any(|(row, _)| row.case.subjects.contains(&Subject::Reference));
+    let columns: &[&str] = if has_reference {
+        &["load", "figure", "reference", "antiphon", "ratio", "goal", "met"]
+    } else {
+        &["load", "figure", "antiphon", "goal", "met"]
+    };
+    let mut out = head(columns.iter().copied());
+    for (row, metric) in figures() {
+        let (reference, antiphon) =
+            (row.cell(Subject::Reference, metric), row.cell(Subject::Antiphon, metric));
+        let met = match row.is_met(metric) {
+            Some(true) => "yes",
+            Some(false) => "**no**",
+            None => "–",
+        };
+        let goals: Vec<_> = metric.goals.iter().map(|goal| goal.show()).collect();
+        let goals = if goals.is_empty() { dash() } else { goals.join("; ") };
+        // Writing to a string does not fail.
+        let _ = match has_reference {
+            true => {
+                let ratio = ratio(row, metric);
+                writeln!(
+                    out,
+                    "| {} | {} | {reference} | {antiphon} | {ratio} | {goals} | {met} |",
+                    row.case.name, metric.name
+                )
             }
+            false => writeln!(out, "| {} | {} | {antiphon} | {goals} | {met} |", row.case.name, metric.name),
+        };
+    }
+    out
+}
+
+fn ratio(row: &Row, metric: &Metric) -> String {
+    let median = |subject| row.sample(subject, metric).map(|sample| sample.median);
+    match median(Subject::Antiphon).zip(median(Subject::Reference)) {
+        Some((ours, theirs)) if theirs > 0.0 => format!("{:.2}", ours / theirs),
+        _ => dash(),
+    }
+}
+
+/// The servers of other people below each other, each with the main figures of the section and how many times better ours
+/// are; empty when none was measured.
+pub(super) fn servers(results: &Results, section: Section) -> String {
+    let rows = || results.of(section).filter(|row| row.subjects().any(Subject::is_peer));
+    let columns = || {
+        let shown = rows().filter(|row| !row.case.metrics.is_empty());
+        shown
+            .flat_map(|row| row.case.metrics.iter().take(row.case.headlines).map(move |metric| (row, metric)))
+    };
+    if columns().next().is_none() {
+        return String::new();
+    }
+    let subjects: BTreeSet<Subject> = rows().flat_map(Row::subjects).collect();
+    let names = columns().map(|(row, metric)| format!("{}: {}", row.case.key(), metric.name));
+    let names: Vec<String> = std::iter::once("server".to_owned()).chain(names).collect();
+    let mut out = head(names.iter().map(String::as_str));
+    for subject in subjects {
+        let _ = write!(out, "| {} |", subject.heading());
+        for (row, metric) in columns() {
+            let _ = write!(out, " {} |", beside(row, subject, metric));
         }
         out.push('\n');
-        out
     }
-
-    fn figures(&self) -> impl Iterator<Item = (&Row, Figure<'_>)> {
-        self.rows.iter().flat_map(|row| row.case.metrics.iter().map(move |metric| (row, row.figure(metric))))
-    }
+    out
 }
 
-impl Row {
-    fn figure<'a>(&self, metric: &'a Metric) -> Figure<'a> {
-        let sample = |subject| self.sample(subject, metric);
-        Figure { metric, reference: sample(Subject::Reference), antiphon: sample(Subject::Antiphon) }
+/// A figure, its spread, and how many times better ours is.
+fn beside(row: &Row, subject: Subject, metric: &Metric) -> String {
+    let Some(Sample { least, median, most }) = row.sample(subject, metric) else {
+        return row.cell(subject, metric);
+    };
+    let [median_text, least, most] = [median, least, most].map(|value| number(value, metric.decimals));
+    let mut cell = median_text;
+    if least != most {
+        let _ = write!(cell, "<br>{least} to {most}");
     }
-
-    fn sample(&self, subject: Subject, metric: &Metric) -> Option<Sample> {
-        let reports = &self.results.get(&subject)?.reports;
-        Sample::of(reports.iter().filter_map(metric.value).collect())
+    if row.failure(subject).is_some() {
+        cell.push_str("<br>(failed at times)");
     }
+    let ours = row.sample(Subject::Antiphon, metric).filter(|_| subject.is_peer());
+    if let Some(ours) = ours.map(|ours| ours.median).filter(|ours| *ours > 0.0 && median > 0.0) {
+        let times = match metric.better {
+            Better::More => ours / median,
+            Better::Less => median / ours,
+        };
+        let _ = write!(cell, "<br>× {times:.1}");
+    }
+    cell
+}
 
-    fn cell(&self, subject: Subject, metric: &Metric) -> String {
-        let failures = self.results.get(&subject).map_or(0, |results| results.failures);
-        match (self.sample(subject, metric), failures) {
-            (Some(sample), 0) => sample.show(metric.decimals),
-            (Some(sample), failures) => format!("{}, {failures} failed", sample.show(metric.decimals)),
-            (None, 0) => dash(),
-            (None, _) => "failed".to_owned(),
+/// Latency at each rate, for each server; empty when the section has no such cases.
+pub(super) fn rates(results: &Results, section: Section) -> String {
+    let rows = || results.of(section).filter(|row| row.case.metrics.is_empty());
+    let subjects: BTreeSet<Subject> = rows().flat_map(Row::subjects).collect();
+    if subjects.is_empty() {
+        return String::new();
+    }
+    let names =
+        std::iter::once("p50 / p99 / p99.9 / longest, ms").chain(subjects.iter().map(|one| one.heading()));
+    let mut out = head(names);
+    for row in rows() {
+        let (_, name) = row.case.name.split_once(": ").unwrap_or(("", row.case.name));
+        let _ = write!(out, "| {name} |");
+        for subject in &subjects {
+            let all: Vec<_> = row.reports(*subject).iter().filter_map(|report| report.latency).collect();
+            let cell = match all.first() {
+                Some(all) => [all.p50_us, all.p99_us, all.p999_us, all.max_us]
+                    .map(|microseconds| format!("{:.2}", microseconds / 1e3))
+                    .join(" / "),
+                None if row.failure(*subject).is_some() => "failed".to_owned(),
+                None => dash(),
+            };
+            let _ = write!(out, " {cell} |");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Why servers failed, one line for each that did.
+pub(super) fn failures(results: &Results, section: Section) -> String {
+    let mut out = String::new();
+    for row in results.of(section) {
+        for subject in row.subjects() {
+            if let Some(why) = row.failure(subject) {
+                let _ = writeln!(out, "- {} failed `{}`: {why}.", subject.heading(), row.case.key());
+            }
         }
     }
+    out
 }
 
-struct Figure<'a> {
-    metric: &'a Metric,
-    reference: Option<Sample>,
-    antiphon: Option<Sample>,
-}
-
-impl Figure<'_> {
-    fn ratio(&self) -> Option<f64> {
-        Some(self.antiphon?.median / self.reference?.median)
+fn head<'a>(columns: impl Iterator<Item = &'a str>) -> String {
+    let (mut names, mut rule) = ("|".to_owned(), "|".to_owned());
+    for column in columns {
+        let _ = write!(names, " {column} |");
+        rule.push_str("---|");
     }
-
-    /// Whether the goal is met; `None` when what it takes to say so was not measured.
-    fn is_met(&self) -> Option<bool> {
-        match self.metric.goal {
-            Goal::RatioFloor(goal) => self.ratio().map(|ratio| ratio >= goal),
-            Goal::RatioCeiling(goal) => self.ratio().map(|ratio| ratio <= goal),
-            Goal::Floor(goal) => self.antiphon.map(|sample| sample.median >= goal),
-            Goal::Ceiling(goal) => self.antiphon.map(|sample| sample.median <= goal),
-            Goal::None => None,
-        }
-    }
-}
-
-impl Goal {
-    fn show(self) -> String {
-        match self {
-            Self::RatioFloor(goal) => format!("≥ {goal} × reference"),
-            Self::RatioCeiling(goal) => format!("≤ {goal} × reference"),
-            Self::Floor(goal) => format!("≥ {}", grouped(goal)),
-            Self::Ceiling(goal) => format!("≤ {}", grouped(goal)),
-            Self::None => dash(),
-        }
-    }
-}
-
-/// The same figure of several rounds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Sample {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-impl Sample {
-    fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let (least, most) = (*values.first()?, *values.last()?);
-        let median = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
-        Some(Self { least, median, most })
-    }
-
-    fn show(self, decimals: usize) -> String {
-        let number = |value: f64| if decimals == 0 { grouped(value) } else { format!("{value:.decimals$}") };
-        format!("{} ({} to {})", number(self.median), number(self.least), number(self.most))
-    }
-}
-
-fn dash() -> String {
-    "–".to_owned()
+    format!("{names}\n{rule}\n")
 }
 
 #[cfg(test)]
 mod tests {
+    use antiphon_bench::Report;
+
+    use super::super::cases;
     use super::*;
 
-    fn report(per_second: f64) -> Report {
-        Report {
-            scenario: "s",
-            unit: "u",
-            load: String::new(),
-            count: 1,
-            seconds: 1.0,
-            per_second,
-            latency: None,
-            answered: None,
-            answers: None,
-            cpu: None,
-            memory: None,
-        }
+    fn report(per_second: f64) -> Result<Report, String> {
+        Ok(Report { per_second, ..Report::default() })
     }
 
-    #[test]
-    fn a_sample_is_the_middle_and_both_ends() {
-        assert_eq!(Sample::of(vec![]), None);
-        let odd = Sample::of(vec![3.0, 1.0, 2.0]);
-        assert_eq!(odd, Some(Sample { least: 1.0, median: 2.0, most: 3.0 }));
-        let even = Sample::of(vec![4.0, 1.0]).unwrap();
-        assert_eq!(even.median, 2.5);
-        assert_eq!(even.show(0), "2 (1 to 4)");
+    fn failed() -> Result<Report, String> {
+        Err("nothing came".to_owned())
+    }
+
+    fn row(results: &Results, key: &str) -> usize {
+        results.rows.iter().position(|row| row.case.key() == key).unwrap()
     }
 
     #[test]
     fn goals_relative_to_the_reference_need_both() {
-        let mut table = Table::new(super::super::cases::all());
-        table.add(0, Subject::Reference, Outcome::Measured(Box::new(report(100.0))));
-        assert_eq!(table.goals_missed(), 0, "nothing is missed that was not measured");
-        table.add(0, Subject::Antiphon, Outcome::Measured(Box::new(report(69.0))));
-        assert_eq!(table.goals_missed(), 1);
-        let shown = table.render(Section::WebSocket);
-        assert!(shown.contains("| 0.69 | ≥ 0.7 × reference | **no** |"), "{shown}");
-        table.add(0, Subject::Antiphon, Outcome::Measured(Box::new(report(100.0))));
-        assert_eq!(table.goals_missed(), 0);
-        table.add(5, Subject::Antiphon, Outcome::Failed);
-        assert_eq!(table.failures(), 1);
+        let mut results = Results::new(cases::all());
+        let fanout = row(&results, "fanout-100");
+        results.add(fanout, Subject::Reference, report(100.0));
+        assert!(results.missed().is_empty(), "nothing is missed that was not measured");
+        results.add(fanout, Subject::Antiphon, report(84.0));
+        assert_eq!(results.missed(), ["fanout-100: deliveries/s"]);
+        let shown = goals(&results, Section::WebSocket);
+        assert!(shown.contains("| 100 | 84 | 0.84 | ≥ 0.85 × reference | **no** |"), "{shown}");
+        results.add(fanout, Subject::Antiphon, report(100.0));
+        assert!(results.missed().is_empty());
+        results.add(fanout, Subject::Antiphon, failed());
+        assert_eq!(results.failures(), 1);
     }
 
     #[test]
-    fn peers_stand_beside_what_they_are_compared_with_and_their_failures_are_results() {
-        let cases = super::super::cases::all();
-        let room = cases.iter().position(|case| case.name.starts_with("socketio-room-100:")).unwrap();
-        let mut table = Table::new(cases);
-        table.add(room, Subject::Reference, Outcome::Measured(Box::new(report(100.0))));
-        table.add(room, Subject::Socketioxide, Outcome::Measured(Box::new(report(12.0))));
-        table.add(room, Subject::NodeSocketIo, Outcome::Failed);
-        let shown = table.render(Section::SocketIo);
-        assert!(shown.contains("| met | socketioxide | socket.io on node |\n"), "{shown}");
-        assert!(shown.contains("| – | 12 (12 to 12) | failed |\n"), "{shown}");
-        assert!(!table.render(Section::WebSocket).contains("socketioxide"));
-        assert_eq!((table.failures(), table.goals_missed()), (0, 0));
+    fn every_goal_of_a_figure_has_to_be_met_and_is_open_until_all_are_measured() {
+        let mut results = Results::new(cases::all());
+        let room = row(&results, "socketio-room-100");
+        results.add(room, Subject::Reference, report(100.0));
+        results.add(room, Subject::Antiphon, report(90.0));
+        results.add(room, Subject::Socketioxide, report(10.0));
+        let met = |results: &Results| results.rows[room].is_met(&results.rows[room].case.metrics[0]);
+        assert_eq!(met(&results), None);
+        results.add(room, Subject::SocketioxideNoDelay, report(30.1));
+        assert_eq!(met(&results), Some(false));
+    }
+
+    #[test]
+    fn peers_stand_below_each_other_and_their_failures_are_results() {
+        let mut results = Results::new(cases::all());
+        let room = row(&results, "socketio-room-100");
+        results.add(room, Subject::Reference, report(100.0));
+        results.add(room, Subject::Antiphon, report(90.0));
+        results.add(room, Subject::Socketioxide, report(12.0));
+        results.add(room, Subject::Socketioxide, report(8.0));
+        results.add(room, Subject::NodeSocketIo, failed());
+        let shown = servers(&results, Section::SocketIo);
+        assert!(shown.starts_with("| server | socketio-room-100: deliveries/s |\n|---|---|\n"), "{shown}");
+        assert!(shown.contains("| antiphon | 90 |\n"), "{shown}");
+        assert!(shown.contains("| socketioxide as it comes | 10<br>8 to 12<br>× 9.0 |\n"), "{shown}");
+        assert!(shown.contains("| socket.io on node | failed |\n"), "{shown}");
+        assert_eq!(servers(&results, Section::WebSocket), "");
+        assert_eq!((results.failures(), results.missed().len()), (0, 0));
+        let why = failures(&results, Section::SocketIo);
+        assert_eq!(why, "- socket.io on node failed `socketio-room-100`: nothing came.\n");
+    }
+
+    #[test]
+    fn no_more_is_put_on_a_server_that_did_not_keep_up() {
+        let mut results = Results::new(cases::all());
+        let (less, more) = (row(&results, "rate-1000"), row(&results, "rate-5000"));
+        results.add(less, Subject::NodeWs, failed());
+        assert!(results.is_beyond(more, Subject::NodeWs) && !results.is_beyond(less, Subject::NodeWs));
+        assert!(!results.is_beyond(more, Subject::Antiphon));
+        let shown = rates(&results, Section::Latency);
+        assert!(shown.contains("| 1,000 messages/s | failed |"), "{shown}");
     }
 }

@@ -4,6 +4,7 @@ use antiphon_model::{ChannelId, Monotonic, Now, Position, Publication};
 use smallvec::SmallVec;
 
 use crate::hub::Shared;
+use crate::inbox::{Put, Woken};
 use crate::presence::Presence;
 use crate::ring::{Ring, RingLimits};
 use crate::{Delivery, Rule, WorkerId};
@@ -63,22 +64,27 @@ impl Channel {
         self.workers.is_empty() && self.presence.is_empty() && self.presence.interval.is_none()
     }
 
-    /// Puts a publication into the inboxes of the workers that listen. Inlined, as [`Channel::remember`]: every publication passes here.
+    /// Puts a publication into the inboxes of the workers that listen; gives those that had nothing before and are to be woken. Inlined, as
+    /// [`Channel::remember`]: every publication passes here.
     #[inline(always)]
     pub(crate) fn hand_out(
         &self,
         publication: &Arc<Publication>,
         except: Option<&Arc<[ChannelUid]>>,
         shared: &Shared,
-    ) {
+    ) -> Woken {
+        let mut woken = Woken::new();
         for Listening { worker, .. } in &self.workers {
             let delivery = Delivery::Publication {
                 channel: self.uid,
                 publication: Arc::clone(publication),
                 except: except.cloned(),
             };
-            shared.inbox(*worker).push(delivery);
+            if shared.inbox(*worker).put(delivery) == Put::First {
+                woken.push(*worker);
+            }
         }
+        woken
     }
 
     /// Puts a publication into the ring.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use antiphon_model::{Monotonic, Now, OrgId, Position};
 use parking_lot::RwLock;
 
+use crate::inbox::Congestion;
 use crate::org::Org;
 use crate::replies::ReplyLimits;
-use crate::{ChannelUid, Inbox, Rules, WorkerId};
+use crate::{ChannelUid, Inbox, OwnLine, Rules, WorkerId};
 
 /// The hub's limits and times. Each org has these for itself.
 #[derive(Clone, Debug)]
@@ -71,11 +72,13 @@ pub struct Hub {
 pub(crate) struct Shared {
     pub(crate) settings: HubSettings,
     pub(crate) inboxes: Box<[Arc<Inbox>]>,
-    /// The earliest deadline of any org, in nanoseconds; `u64::MAX` if there is none.
-    earliest: AtomicU64,
+    congestion: Arc<Congestion>,
     on_earlier: Box<dyn Fn() + Send + Sync>,
     refuses_new_channels: AtomicBool,
-    last_uid: AtomicU64,
+    // What is above is read by everybody with each publication, and hardly ever written.
+    /// The earliest deadline of any org, in nanoseconds; `u64::MAX` if there is none.
+    earliest: OwnLine<AtomicU64>,
+    last_uid: OwnLine<AtomicU64>,
 }
 
 /// Whether channels that are not in memory can be used.
@@ -121,13 +124,17 @@ impl Hub {
         inboxes: impl IntoIterator<Item = Arc<Inbox>>,
         on_earlier: Box<dyn Fn() + Send + Sync>,
     ) -> Hub {
+        let inboxes: Box<[Arc<Inbox>]> = inboxes.into_iter().collect();
+        let congestion = Arc::new(Congestion::new(settings.inbox_max));
+        inboxes.iter().for_each(|inbox| inbox.set_congestion(&congestion));
         let shared = Shared {
             settings,
-            inboxes: inboxes.into_iter().collect(),
-            earliest: AtomicU64::new(u64::MAX),
+            inboxes,
+            congestion,
             on_earlier,
             refuses_new_channels: AtomicBool::new(false),
-            last_uid: AtomicU64::new(0),
+            earliest: OwnLine(AtomicU64::new(u64::MAX)),
+            last_uid: OwnLine::default(),
         };
         Hub { shared: Arc::new(shared), orgs: RwLock::default() }
     }
@@ -161,7 +168,7 @@ impl Hub {
 
     /// Whether some worker has so much to deliver that publishers should wait.
     pub fn is_congested(&self) -> bool {
-        self.shared.inboxes.iter().any(|inbox| inbox.len() > self.shared.settings.inbox_max)
+        self.shared.congestion.is_any()
     }
 
     /// When [`Hub::handle_timeout`] is due.

@@ -1,13 +1,14 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use antiphon_model::Publication;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
-use crate::ChannelUid;
+use crate::{ChannelUid, OwnLine};
 
 /// A worker, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,34 +72,92 @@ thread_local! {
 
 /// Where the hub puts what a worker has to deliver: one push for each publication, however many listen. Others put tasks
 /// between.
-pub struct Inbox {
+pub struct Inbox(OwnLine<Inner>);
+
+/// On lines of their own: inboxes are made one after the other, and each is written by every publisher and one worker.
+struct Inner {
     queue: Mutex<Vec<Delivery>>,
     len: AtomicUsize,
     signal: Box<dyn Fn() + Send + Sync>,
+    congestion: OnceLock<Arc<Congestion>>,
+}
+
+/// Workers whose inboxes were empty.
+pub(crate) type Woken = SmallVec<[WorkerId; 8]>;
+
+/// Where something came to lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// In an empty inbox: its worker is to be signalled.
+    First,
+    /// Behind something: its worker has been signalled.
+    Behind,
+}
+
+/// How many inboxes have more than they should. Asked before each read of a socket: one line that mostly nobody writes, in place of
+/// the lengths of all inboxes, which everybody does.
+#[derive(Debug)]
+pub(crate) struct Congestion {
+    inbox_max: usize,
+    over: OwnLine<AtomicUsize>,
+}
+
+impl Congestion {
+    pub(crate) fn new(inbox_max: usize) -> Congestion {
+        Congestion { inbox_max, over: OwnLine::default() }
+    }
+
+    pub(crate) fn is_any(&self) -> bool {
+        self.over.load(Ordering::Relaxed) > 0
+    }
 }
 
 impl Inbox {
     /// An inbox that calls `signal` when it was empty and no longer is. The call comes from the publisher's
-    /// thread, under the org's lock: it only wakes.
+    /// thread, once it has given back the org's lock: it only wakes.
     pub fn new(signal: Box<dyn Fn() + Send + Sync>) -> Inbox {
-        Inbox { queue: Mutex::new(Vec::new()), len: AtomicUsize::new(0), signal }
+        let (queue, len) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+        Inbox(OwnLine(Inner { queue, len, signal, congestion: OnceLock::new() }))
+    }
+
+    /// Has it counted where it has more than it should. The first call counts.
+    pub(crate) fn set_congestion(&self, congestion: &Arc<Congestion>) {
+        let _queue = self.0.queue.lock();
+        if self.0.congestion.set(Arc::clone(congestion)).is_ok() && self.len() > congestion.inbox_max {
+            congestion.over.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Puts something at the end. What the same thread published before lies before it, what it publishes after lies after it.
     /// Tasks count for [`Inbox::len`] like publications; nothing is ever refused.
     pub fn push(&self, delivery: Delivery) {
+        if self.put(delivery) == Put::First {
+            self.signal();
+        }
+    }
+
+    /// As [`Inbox::push`], for whoever signals later: if it is the first.
+    #[inline]
+    pub(crate) fn put(&self, delivery: Delivery) -> Put {
         PUSHED.set(PUSHED.get().wrapping_add(1));
         let first = {
-            let mut queue = self.queue.lock();
+            let mut queue = self.0.queue.lock();
             queue.push(delivery);
-            self.len.store(queue.len(), Ordering::Relaxed);
+            self.0.len.store(queue.len(), Ordering::Relaxed);
+            if let Some(congestion) = self.0.congestion.get()
+                && queue.len() == congestion.inbox_max.saturating_add(1)
+            {
+                congestion.over.fetch_add(1, Ordering::Relaxed);
+            }
             queue.len() == 1
         };
         // Known under the lock: a flag beside it could stay up after a drain that took this one already, and
         // then nobody would signal what comes next.
-        if first {
-            (self.signal)();
-        }
+        if first { Put::First } else { Put::Behind }
+    }
+
+    pub(crate) fn signal(&self) {
+        (self.0.signal)();
     }
 
     /// How many deliveries the calling thread has pushed, into whatever inboxes: a worker that finds the number that it found
@@ -110,15 +169,20 @@ impl Inbox {
     /// Takes everything, in order, into `batch`, which has to be empty: its capacity is what comes next.
     pub fn drain(&self, batch: &mut Vec<Delivery>) {
         debug_assert!(batch.is_empty());
-        let mut queue = self.queue.lock();
+        let mut queue = self.0.queue.lock();
         std::mem::swap(&mut *queue, batch);
         // Under the lock, or a push before the swap could have the last word.
-        self.len.store(0, Ordering::Relaxed);
+        self.0.len.store(0, Ordering::Relaxed);
+        if let Some(congestion) = self.0.congestion.get()
+            && batch.len() > congestion.inbox_max
+        {
+            congestion.over.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// About how many deliveries wait: publishers are slowed down by it.
     pub fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        self.0.len.load(Ordering::Relaxed)
     }
 
     /// Whether nothing waits.

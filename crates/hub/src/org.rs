@@ -1,5 +1,6 @@
 mod delete;
 mod listen;
+mod locked;
 mod presence;
 mod state;
 mod whereabouts;
@@ -7,7 +8,7 @@ mod wildcard;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use antiphon_model::{ChannelFlags, ChannelId, Draft, Expects, Now, OrgId, Position, Publication};
 use parking_lot::{Mutex, RwLock};
@@ -18,9 +19,10 @@ use self::whereabouts::Whereabouts;
 use self::wildcard::Wildcards;
 
 use crate::hub::Shared;
+use crate::inbox::Woken;
 use crate::replies::Replies;
 use crate::sequence::Sequence;
-use crate::{BroadcastError, Collect, Hold, Kinds, Outcome, Reply, ReplyError, Rule, Rules};
+use crate::{BroadcastError, Collect, Hold, Kinds, Outcome, OwnLine, Reply, ReplyError, Rule, Rules};
 
 /// How many idle channels one [`Org::handle_timeout`] looks at: the lock is not held for longer.
 const FADING_PER_TURN: usize = 256;
@@ -29,11 +31,11 @@ const FADING_PER_TURN: usize = 256;
 pub struct Org {
     id: OrgId,
     shared: Arc<Shared>,
-    rules: RwLock<Arc<Rules>>,
-    state: Mutex<State>,
+    /// On lines of their own, as the state: who waits for the one lock does not disturb who holds the other.
+    rules: OwnLine<RwLock<Arc<Rules>>>,
+    state: OwnLine<Mutex<State>>,
     // Apart from `state`: a reply needs no order, and its sink must not run under the org's lock.
     replies: Mutex<Replies>,
-    publications: AtomicU64,
     /// How many channels it may have in memory, as far as the settings of all orgs let it.
     channels_max: AtomicUsize,
 }
@@ -64,6 +66,8 @@ impl Org {
     pub(crate) fn new(id: OrgId, rules: Rules, floor: Position, shared: Arc<Shared>) -> Org {
         let state = State {
             sequence: Sequence::new(floor),
+            publications: 0,
+            woken: Woken::new(),
             delivered: floor,
             forgotten: floor,
             channels: HashMap::default(),
@@ -77,10 +81,9 @@ impl Org {
         Org {
             id,
             shared,
-            rules: RwLock::new(Arc::new(rules)),
-            state: Mutex::new(state),
+            rules: OwnLine(RwLock::new(Arc::new(rules))),
+            state: OwnLine(Mutex::new(state)),
             replies: Mutex::default(),
-            publications: AtomicU64::new(0),
             channels_max: AtomicUsize::new(usize::MAX),
         }
     }
@@ -111,21 +114,21 @@ impl Org {
 
     /// The last position given out.
     pub fn last_position(&self) -> Position {
-        self.state.lock().sequence.last()
+        self.lock().sequence.last()
     }
 
     /// The last position handed to the workers: a cursor for whoever starts to listen.
     pub fn delivered(&self) -> Position {
-        self.state.lock().delivered
+        self.lock().delivered
     }
 
     /// Counts, for metrics.
     pub fn stats(&self) -> OrgStats {
         let broadcasts = self.replies.lock().len();
-        let state = self.state.lock();
+        let state = self.lock();
         debug_assert_eq!(state.channels.len(), state.names.len());
         OrgStats {
-            publications: self.publications.load(Ordering::Relaxed),
+            publications: state.publications,
             channels: state.channels.len(),
             held: state.sequence.waiting(),
             broadcasts,
@@ -139,7 +142,7 @@ impl Org {
     /// # Errors
     /// The org has too many channels to take one more.
     pub fn publish(&self, draft: Draft, hold: Hold, now: Now) -> Result<Arc<Publication>, TooManyChannels> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         state.room_for(&draft.channel, self)?;
         Ok(self.enter(&mut state, draft, hold, now))
     }
@@ -153,7 +156,7 @@ impl Org {
         drafts: Vec<(Draft, Hold)>,
         now: Now,
     ) -> Result<Vec<Arc<Publication>>, TooManyChannels> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         for (draft, _) in &drafts {
             state.room_for(&draft.channel, self)?;
         }
@@ -172,7 +175,7 @@ impl Org {
         now: Now,
     ) -> Result<Arc<Publication>, BroadcastError> {
         draft.expects = Expects::Replies;
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         state.room_for(&draft.channel, self).map_err(|_| BroadcastError::TooManyChannels)?;
         let mut replies = self.replies.lock();
         if replies.len() >= self.shared.settings.broadcasts_max {
@@ -218,7 +221,7 @@ impl Org {
 
     /// Ends the holds on a group of publications, taking the lock once.
     pub fn settle_all(&self, outcomes: impl IntoIterator<Item = (Position, Outcome)>, now: Now) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         for (position, outcome) in outcomes {
             state.sequence.settle(position, outcome);
         }
@@ -228,7 +231,7 @@ impl Org {
     fn enter(&self, state: &mut State, draft: Draft, hold: Hold, now: Now) -> Arc<Publication> {
         let position = state.sequence.next(now.wall);
         let publication = Arc::new(draft.at(position));
-        self.publications.fetch_add(1, Ordering::Relaxed);
+        state.publications += 1;
         match state.sequence.enter(Arc::clone(&publication), hold) {
             Some(ready) => self.deliver(state, ready, now),
             None => {
@@ -257,13 +260,16 @@ impl Org {
             self.deliver_to_wildcards(state, &publication, except.as_ref(), now);
         }
         let Some(channel) = state.channel_for(&publication, self) else { return };
-        channel.hand_out(&publication, except.as_ref(), &self.shared);
+        let woken = channel.hand_out(&publication, except.as_ref(), &self.shared);
         channel.used = now.monotonic;
         channel.remember(publication, &self.shared, now);
         if channel.is_idle() && !channel.fading {
             let uid = channel.uid;
             channel.fading = true;
             state.fade(uid, now.monotonic + self.shared.settings.channel_idle, &self.shared);
+        }
+        if !woken.is_empty() {
+            state.woken.extend(woken);
         }
     }
 
@@ -272,7 +278,7 @@ impl Org {
         replies.handle_timeout(now.monotonic);
         let ends = replies.poll_timeout();
         drop(replies);
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         self.release(&mut state, now);
         self.time_out(&mut state, now);
         self.tell_intervals(&mut state, now);

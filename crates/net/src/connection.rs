@@ -147,7 +147,9 @@ impl Worker {
                     }
                     (read, None)
                 }
-                Phase::Proxy(_) | Phase::Streaming(_) | Phase::Closing { .. } => return Received::Bytes(read),
+                Phase::Proxy(_) | Phase::Streaming(_) | Phase::Closing { .. } => {
+                    return Received::Bytes(read);
+                }
                 Phase::Open(open) => (read, Some(open.take().expect("nothing is read while a dialect runs"))),
             }
         };

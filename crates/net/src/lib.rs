@@ -47,6 +47,8 @@ mod session;
 mod settings;
 mod socket;
 mod spread;
+#[doc(hidden)]
+pub mod still;
 mod stream;
 mod streaming;
 mod sweep;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use antiphon_hub::{Delivery, Inbox, ReplyEvent};
+use antiphon_hub::{Delivery, Inbox, OwnLine, ReplyEvent};
 use antiphon_model::SessionId;
 use antiphon_node::{PublishError, Receipt};
 use futures_util::task::AtomicWaker;
@@ -15,11 +15,12 @@ use crate::task::Task;
 /// What other threads send to a worker.
 pub(crate) struct Mailbox {
     pub(crate) inbox: Arc<Inbox>,
-    mail: Mutex<Vec<Mail>>,
+    mail: OwnLine<Mutex<Vec<Mail>>>,
     posted: AtomicBool,
     /// The worker has stopped: nothing that comes is looked at.
     ended: AtomicBool,
-    pub(crate) waker: Arc<AtomicWaker>,
+    /// On lines of its own: every publisher whose publication finds the inbox empty writes it.
+    pub(crate) waker: Arc<OwnLine<AtomicWaker>>,
 }
 
 pub(crate) enum Mail {
@@ -35,11 +36,11 @@ pub(crate) enum Mail {
 
 impl Mailbox {
     pub(crate) fn new() -> Mailbox {
-        let waker = Arc::new(AtomicWaker::new());
+        let waker = Arc::new(OwnLine(AtomicWaker::new()));
         let signal = Arc::clone(&waker);
         Mailbox {
             inbox: Arc::new(Inbox::new(Box::new(move || signal.wake()))),
-            mail: Mutex::default(),
+            mail: OwnLine::default(),
             posted: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             waker,

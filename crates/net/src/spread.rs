@@ -46,7 +46,7 @@ impl Worker {
         for run in publications.chunk_by(|a, b| a.channel() == b.channel()) {
             let Some(first) = run[0].publication() else { continue };
             let waited = wall.saturating_sub(first.position.0);
-            self.node().metrics().delivery_seconds.observe(waited as f64 / 1e7);
+            self.node().metrics().delivery_seconds.observe(waited);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use antiphon_access::Caller;
-use antiphon_hub::{ChannelUid, Fanout, WorkerId};
+use antiphon_hub::{ChannelUid, Fanout, OwnLine, WorkerId};
 use antiphon_model::{ChannelId, Monotonic, Now, SessionId};
 use antiphon_node::metrics::{Protocol, Reason};
 use antiphon_node::{Begins, Node, TooManySessions};
@@ -63,15 +63,14 @@ pub(crate) struct Inner {
 /// What all workers share about their load.
 pub(crate) struct Load {
     /// Connections of each worker.
-    pub(crate) connections: Box<[AtomicUsize]>,
+    pub(crate) connections: Box<[OwnLine<AtomicUsize>]>,
     /// Sessions of whom nobody knows yet who they are: no org counts them.
-    nobodies: AtomicUsize,
+    nobodies: OwnLine<AtomicUsize>,
 }
 
 impl Load {
     pub(crate) fn new(workers: usize) -> Load {
-        let connections = (0..workers).map(|_| AtomicUsize::new(0)).collect();
-        Load { connections, nobodies: AtomicUsize::new(0) }
+        Load { connections: (0..workers).map(|_| OwnLine::default()).collect(), nobodies: OwnLine::default() }
     }
 
     /// The connections of all workers.

@@ -19,11 +19,9 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     pub(crate) fn of(draft: &Draft) -> Option<Attempt> {
-        Some(Attempt {
-            channel: Arc::clone(&draft.channel),
-            publisher: draft.publisher.clone(),
-            key: draft.idempotency_key.clone()?,
-        })
+        // First: most have none, and counts of references are shared with other threads.
+        let key = draft.idempotency_key.clone()?;
+        Some(Attempt { channel: Arc::clone(&draft.channel), publisher: draft.publisher.clone(), key })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What operators measure, in Prometheus's text format.
 
+mod striped;
+
 use std::fmt::Write;
 
 use antiphon_store::StoreStats;
@@ -7,8 +9,9 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+pub use self::striped::{Histogram, Striped};
 
 use crate::Node;
 
@@ -37,9 +40,9 @@ pub struct Metrics {
     /// TCP connections accepted.
     pub accepted: Counter,
     /// Publications taken.
-    pub publications: Counter,
+    pub publications: striped::Counter,
     /// Publications put into outboxes, counted for each subscriber.
-    pub deliveries: Counter,
+    pub deliveries: striped::Counter,
     /// Replies collected.
     pub replies: Counter,
     /// Publications that could not be stored.
@@ -47,10 +50,10 @@ pub struct Metrics {
     /// Deliveries that a full outbox lost, and sessions closed for it, by reason.
     pub drops: Family<Reason, Counter>,
     /// Bytes written from outboxes to WebSockets.
-    pub written_bytes: Counter,
+    pub written_bytes: striped::Counter,
     /// Bytes in outboxes.
-    pub outbox_bytes: Gauge,
-    /// From publish to the write on the socket, in seconds.
+    pub outbox_bytes: striped::Gauge,
+    /// From publish to the write on the socket.
     pub delivery_seconds: Histogram,
     channels: Gauge,
     held: Gauge,
@@ -72,13 +75,13 @@ impl Default for Metrics {
             sessions: Family::default(),
             connections: Gauge::default(),
             accepted: Counter::default(),
-            publications: Counter::default(),
-            deliveries: Counter::default(),
+            publications: striped::Counter::default(),
+            deliveries: striped::Counter::default(),
             replies: Counter::default(),
             not_stored: Counter::default(),
             drops: Family::default(),
-            written_bytes: Counter::default(),
-            outbox_bytes: Gauge::default(),
+            written_bytes: striped::Counter::default(),
+            outbox_bytes: striped::Gauge::default(),
             delivery_seconds,
             channels: Gauge::default(),
             held: Gauge::default(),

@@ -89,12 +89,14 @@ const ROOMS: &[Room] = &[
         ],
     },
     Room { directory: "crates/server", may_use: &["crates/", "bench"] },
-    Room { directory: "bench", may_use: &["crates/"] },
+    Room { directory: "bench", may_use: &["crates/", "bench/plot"] },
+    Room { directory: "bench/guard", may_use: &["crates/"] },
+    Room { directory: "bench/plot", may_use: &[] },
     Room { directory: "tests", may_use: &["crates/", "bench"] },
     Room { directory: "tests/clients/server", may_use: &["crates/"] },
     Room { directory: "tests/hostile", may_use: &[] },
     Room { directory: "tests/faults", may_use: &["tests"] },
-    Room { directory: "tests/soak", may_use: &["tests"] },
+    Room { directory: "tests/soak", may_use: &["tests", "bench/plot"] },
     Room { directory: "xtask", may_use: &[] },
 ];
 

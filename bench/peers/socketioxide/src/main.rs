@@ -1,5 +1,5 @@
-//! The Socket.IO loads' server with socketioxide on axum, as its documentation shows it, but with TCP_NODELAY, a long
-//! backlog, and a runtime of one thread.
+//! The Socket.IO loads' server with socketioxide on axum, as its documentation shows it, but with a long backlog, a runtime of
+//! one thread (with one of several it loses messages of these loads), and TCP_NODELAY, which `--as-it-comes` leaves out.
 //!
 //! Says where it listens on standard output, and serves until it is ended.
 #![forbid(unsafe_code)]
@@ -38,9 +38,13 @@ async fn main() -> std::io::Result<()> {
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let listener = socket.listen(BACKLOG)?;
     println!("listening on http://{}", listener.local_addr()?);
+    let app = Router::new().layer(layer);
+    if std::env::args().any(|argument| argument == "--as-it-comes") {
+        return axum::serve(listener, app).await;
+    }
     let listener = listener.tap_io(|connection| {
         // A connection that is gone already will say so when it is read.
         let _ = connection.set_nodelay(true);
     });
-    axum::serve(listener, Router::new().layer(layer)).await
+    axum::serve(listener, app).await
 }

@@ -12,7 +12,7 @@ impl Org {
     /// What was there is no gap. Signals, presence events and changes of objects are no history and stay.
     pub fn delete(&self, id: &ChannelId, after: Position, until: Position) -> usize {
         let which = |publication: &Publication| *publication.channel == *id && is_past(publication.kind);
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         state.sequence.drop_waiting(after, until, which);
         for uid in state.wildcards.above(id) {
             if let Some(companion) = state.by_uid(uid) {

@@ -8,6 +8,7 @@ use antiphon_model::{ChannelId, Now, Position, Publication};
 use super::state::State;
 use super::{Org, TooManyChannels};
 use crate::channel::Listening;
+use crate::inbox::Put;
 use crate::{ChannelUid, Delivery, Task, WorkerId};
 
 /// How long a ring grows past its size for a listener who reads the store up to where it begins: on a busy channel it would
@@ -92,7 +93,7 @@ impl Org {
         since: Since,
         now: Now,
     ) -> Result<Subscribed, SubscribeError> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let uid = self.ready(&mut state, id, since, now)?;
         Ok(self.attach(&mut state, worker, uid, since, now))
     }
@@ -111,7 +112,7 @@ impl Org {
         wanted: &[(Arc<ChannelId>, Since)],
         now: Now,
     ) -> Result<Vec<Subscribed>, SubscribeAllError> {
-        self.subscribe_several(&mut self.state.lock(), worker, wanted, now)
+        self.subscribe_several(&mut self.lock(), worker, wanted, now)
     }
 
     /// Begins several subscriptions as [`Org::subscribe_all`] does, but for a worker whose thread need not be this one.
@@ -131,21 +132,23 @@ impl Org {
         now: Now,
         task: impl FnOnce(Vec<Subscribed>) -> Task,
     ) -> Result<(), SubscribeAllError> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let subscribed = self.subscribe_several(&mut state, worker, wanted, now)?;
         for one in &subscribed {
             if let Some(listening) = state.by_uid(one.channel).and_then(|channel| channel.listening(worker)) {
                 listening.tasks += 1;
             }
         }
-        self.shared.inbox(worker).push(Delivery::Task(task(subscribed)));
+        if self.shared.inbox(worker).put(Delivery::Task(task(subscribed))) == Put::First {
+            state.woken.push(worker);
+        }
         Ok(())
     }
 
     /// Says that the task of [`Org::subscribe_by_task`] has come out of the worker's inbox, once for each of its channels. Where the
     /// worker made no entry and has no other, it then calls [`Org::unsubscribe`].
     pub fn task_arrived(&self, worker: WorkerId, channels: impl IntoIterator<Item = ChannelUid>) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         for uid in channels {
             if let Some(listening) = state.by_uid(uid).and_then(|channel| channel.listening(worker)) {
                 listening.tasks = listening.tasks.saturating_sub(1);
@@ -230,7 +233,7 @@ impl Org {
     /// Ends a worker's interest in a channel: its last subscriber there has gone. Nothing happens while a task is on its way
     /// that brings it another.
     pub fn unsubscribe(&self, worker: WorkerId, uid: ChannelUid, now: Now) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let Some(channel) = state.by_uid(uid) else { return };
         channel.workers.retain(|one| one.worker != worker || one.tasks > 0);
         channel.used = now.monotonic;
@@ -239,7 +242,7 @@ impl Org {
 
     /// What memory has of a channel after `since`.
     pub fn recent(&self, id: &ChannelId, since: Position, limit: usize, now: Now) -> Recent {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let delivered = state.delivered;
         let Some(channel) = state.channels.get_mut(id) else {
             let floor = if self.rule(id).keeps(id) { state.forgotten } else { delivered };

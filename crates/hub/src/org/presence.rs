@@ -49,7 +49,7 @@ impl Org {
         member_state: Option<RawJson>,
         now: Now,
     ) -> Result<(), PresenceError> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         if !self.rule(id).presence {
             return Err(PresenceError::Off);
         }
@@ -75,7 +75,7 @@ impl Org {
         departure: Departure,
         now: Now,
     ) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let Some(channel) = state.channels.get_mut(id) else { return };
         let uid = channel.uid;
         let change = channel.presence.leave(identity, session, departure);
@@ -86,7 +86,7 @@ impl Org {
 
     /// Ends the presence that [`Org::heartbeat`] gave, by the client's own word.
     pub fn depart(&self, id: &Arc<ChannelId>, identity: &Arc<Identity>, now: Now) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let Some(channel) = state.channels.get_mut(id) else { return };
         let uid = channel.uid;
         let change = channel.presence.depart(identity);
@@ -106,7 +106,7 @@ impl Org {
         member_state: Option<RawJson>,
         now: Now,
     ) -> Result<(), PresenceError> {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let channel = state.channels.get_mut(id).ok_or(PresenceError::NotPresent)?;
         let uid = channel.uid;
         let event = channel.presence.set_state(identity, member_state)?;
@@ -116,7 +116,7 @@ impl Org {
 
     /// Who is on a channel: how many, and at most `limit` of them.
     pub fn members(&self, id: &ChannelId, limit: usize) -> (usize, Vec<Member>) {
-        let state = self.state.lock();
+        let state = self.lock();
         state.channels.get(id).map_or((0, Vec::new()), |channel| {
             (channel.presence.occupancy(), channel.presence.members(limit))
         })

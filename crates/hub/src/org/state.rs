@@ -11,12 +11,17 @@ use super::{Org, TooManyChannels};
 use crate::ChannelUid;
 use crate::channel::Channel;
 use crate::hub::Shared;
+use crate::inbox::Woken;
 use crate::presence::Change;
 use crate::sequence::Sequence;
 
 /// The channels of an org, and the order of what is published on them.
 pub(super) struct State {
     pub(super) sequence: Sequence,
+    /// How many there were since the start.
+    pub(super) publications: u64,
+    /// Who is to be woken when the lock is given back.
+    pub(super) woken: Woken,
     /// The last position handed to the workers.
     pub(super) delivered: Position,
     /// Nothing was published after this on a channel that is kept by its rule and is not in memory.

@@ -49,7 +49,7 @@ impl Whereabouts {
 impl Org {
     /// A member of a channel; none if the identity is not present there.
     pub fn member(&self, id: &ChannelId, identity: &Identity) -> Option<Member> {
-        self.state.lock().channels.get(id)?.presence.member(identity)
+        self.lock().channels.get(id)?.presence.member(identity)
     }
 
     /// The channels on which an identity is present: at most `limit` of those that `shown` says yes to, which runs under the org's
@@ -60,7 +60,7 @@ impl Org {
         limit: usize,
         mut shown: impl FnMut(&ChannelId) -> bool,
     ) -> Vec<Arc<ChannelId>> {
-        let state = self.state.lock();
+        let state = self.lock();
         let uids = state.whereabouts.channels_of(identity).iter();
         uids.filter_map(|uid| state.names.get(uid)).filter(|id| shown(id)).take(limit).cloned().collect()
     }
@@ -72,7 +72,7 @@ impl Org {
         limit: usize,
         mut shown: impl FnMut(&ChannelId) -> bool,
     ) -> Vec<(Arc<ChannelId>, usize)> {
-        let state = self.state.lock();
+        let state = self.lock();
         let channels = state.whereabouts.occupied.iter().filter_map(|uid| {
             let id = state.names.get(uid)?;
             Some((Arc::clone(id), state.channels.get(id)?.presence.occupancy()))

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::Org;
 use super::state::State;
 use crate::ChannelUid;
+use crate::inbox::Woken;
 
 /// The companions of one prefix: one for each combination of other flags.
 type Companions = SmallVec<[(ChannelFlags, ChannelUid); 1]>;
@@ -74,15 +75,19 @@ impl Org {
         without.extend(except.iter().flat_map(|except| except.iter().copied()));
         let channel = state.channels.get(&publication.channel).filter(|channel| !channel.workers.is_empty());
         without.extend(channel.map(|channel| channel.uid));
+        let mut woken = Woken::new();
         for uid in companions.into_iter().rev() {
             let Some(companion) = state.by_uid(uid) else { continue };
             if !companion.workers.is_empty() {
                 let except = (!without.is_empty()).then(|| Arc::from(&without[..]));
-                companion.hand_out(publication, except.as_ref(), &self.shared);
+                woken.extend(companion.hand_out(publication, except.as_ref(), &self.shared));
                 companion.used = now.monotonic;
                 without.push(uid);
             }
             companion.remember(Arc::clone(publication), &self.shared, now);
+        }
+        if !woken.is_empty() {
+            state.woken.extend(woken);
         }
     }
 }

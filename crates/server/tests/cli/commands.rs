@@ -35,6 +35,7 @@ fn help_shows_commands_and_examples() {
     for command in ["serve", "publish", "subscribe", "broadcast", "history", "credential", "token"] {
         assert!(run(&[command, "--help"]).printed().contains("Examples:"), "{command}");
     }
+    assert!(run(&["bench", "--help"]).printed().contains("Examples:"));
     assert!(run(&["bench", "fanout", "--help"]).printed().contains("--subscribers"));
 }
 

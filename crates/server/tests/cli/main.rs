@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests may panic as tests may")]
 
+mod bench;
 mod clients;
 mod commands;
 mod credentials;

@@ -1,10 +1,12 @@
-//! Long polls as the SDKs of PubNub make them: how many messages each second reach everybody, and what each costs the server.
+//! Long polls, the native ones or those of PubNub's SDKs: how many messages each second reach everybody, and what each costs the
+//! server.
 //!
-//! A subscriber takes a timetoken, and asks with it for what came after; the answer has some messages and the next timetoken.
+//! A subscriber takes a position, and asks with it for what came after; the answer has some messages and the next position.
 //! It asks again as soon as it has been answered, so that what is published meanwhile has to come with the next answer. A few more
 //! connections publish in turn, at a fixed rate. All of them are on one thread.
 
 mod deliveries;
+mod dialect;
 mod publishers;
 mod subscriber;
 
@@ -14,9 +16,10 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 
 use self::deliveries::Deliveries;
+use self::dialect::Dialect;
 use self::publishers::Publishers;
 use self::subscriber::Subscriber;
-use crate::args::PubNubArgs;
+use crate::args::{LongPollArgs, PollProtocol};
 use crate::connect::poll_events;
 use crate::error::Error;
 use crate::http::HttpConnection;
@@ -25,20 +28,24 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::target::{Protocol, Target};
 
-pub(crate) fn measure(args: &PubNubArgs) -> Result<Report, Error> {
+pub(crate) fn measure(args: &LongPollArgs) -> Result<Report, Error> {
     let target = Target::new(&args.target, Protocol::WebSocket)?;
     let mut poll = Poll::new().map_err(Error::Poll)?;
     let mut load = Load::open(&mut poll, args, &target)?;
     load.run(&mut poll)?;
     let Load { subscribers, deliveries, meter, .. } = load;
     let load = format!(
-        "{} long polls, {} publishers, {} messages/s, {} bytes",
+        "{} long polls of {}, {} publishers, {} messages/s, {} bytes",
         subscribers.len(),
+        match args.protocol {
+            PollProtocol::V1 => "the native protocol",
+            PollProtocol::PubNub => "PubNub's",
+        },
         args.publishers,
         args.rate,
         args.size
     );
-    let mut report = meter.finish("pubnub", "deliveries", load);
+    let mut report = meter.finish("long-poll", "deliveries", load);
     report.answers = Some(deliveries.answers());
     Ok(report)
 }
@@ -52,18 +59,19 @@ struct Load {
 
 impl Load {
     /// Opens every connection, and gives each subscriber its first timetoken and its first poll.
-    fn open(poll: &mut Poll, args: &PubNubArgs, target: &Target) -> Result<Load, Error> {
+    fn open(poll: &mut Poll, args: &LongPollArgs, target: &Target) -> Result<Load, Error> {
         let count = args.subscribers.get();
+        let dialect = Dialect::new(args, target);
         let mut subscribers = Vec::with_capacity(count);
         let mut progress = Progress::new();
         for number in 0..count {
-            let mut subscriber = Subscriber::open(number, target, &args.subscribe_key)?;
+            let mut subscriber = Subscriber::open(number, target, &dialect)?;
             register(poll, number, &mut subscriber.connection)?;
-            progress.show(Instant::now(), || format!("{number} of {count} subscribers have a timetoken"));
+            progress.show(Instant::now(), || format!("{number} of {count} subscribers have a position"));
             subscribers.push(subscriber);
         }
         progress.clear();
-        let mut publishers = Publishers::open(count, args, target)?;
+        let mut publishers = Publishers::open(count, args, target, dialect)?;
         for (number, connection) in (count..).zip(&mut publishers.connections) {
             register(poll, number, connection)?;
         }
@@ -102,7 +110,7 @@ impl Load {
         let Some(subscriber) = self.subscribers.get_mut(number) else {
             return self.publishers.handle_event(number, event);
         };
-        let Some(messages) = subscriber.handle_event(event)? else { return Ok(()) };
+        let Some(messages) = subscriber.handle_event(event, &self.publishers.dialect)? else { return Ok(()) };
         let now = self.publishers.elapsed();
         self.deliveries.begin_answer();
         for message in messages {

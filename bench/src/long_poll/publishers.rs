@@ -2,8 +2,9 @@ use std::time::{Duration, Instant};
 
 use mio::event::Event;
 
+use super::dialect::Dialect;
 use super::written;
-use crate::args::PubNubArgs;
+use crate::args::LongPollArgs;
 use crate::error::Error;
 use crate::http::{self, HttpConnection};
 use crate::target::Target;
@@ -16,8 +17,7 @@ pub(super) struct Publishers {
     pub(super) connections: Vec<HttpConnection>,
     /// The first of their numbers.
     first: usize,
-    path: String,
-    host: String,
+    pub(super) dialect: Dialect,
     size: usize,
     period: Duration,
     origin: Instant,
@@ -28,14 +28,17 @@ pub(super) struct Publishers {
 impl Publishers {
     /// # Errors
     /// The server does not take a connection.
-    pub(super) fn open(first: usize, args: &PubNubArgs, target: &Target) -> Result<Publishers, Error> {
+    pub(super) fn open(
+        first: usize,
+        args: &LongPollArgs,
+        target: &Target,
+        dialect: Dialect,
+    ) -> Result<Publishers, Error> {
         let open = |number| Ok(HttpConnection::new(number, http::connect(number, target)?));
-        let PubNubArgs { publish_key, subscribe_key, .. } = args;
         Ok(Publishers {
             connections: (first..first + args.publishers.get()).map(open).collect::<Result<_, Error>>()?,
             first,
-            path: format!("/publish/{publish_key}/{subscribe_key}/0/{}/0/", target.channel),
-            host: target.host().to_owned(),
+            dialect,
             size: args.size,
             period: Duration::from_secs_f64(1.0 / args.rate),
             origin: Instant::now(),
@@ -67,8 +70,7 @@ impl Publishers {
         while self.due(self.sent) <= self.elapsed() {
             let at = (self.sent % self.connections.len() as u64) as usize;
             let message = written(self.sent, self.size);
-            let path = format!("{}%22{message}%22?uuid=bench-publisher-{at}", self.path);
-            self.connections[at].send(&http::get(&self.host, &path))?;
+            self.connections[at].send(&self.dialect.publish(at, &message))?;
             self.sent += 1;
         }
         Ok(())
@@ -82,7 +84,7 @@ impl Publishers {
         let connection = &mut self.connections[number - self.first];
         let mut next = connection.handle_event(event)?;
         while let Some(answer) = next {
-            if answer.status != 200 {
+            if !self.dialect.is_taken(&answer) {
                 return Err(Error::Refused { connection: number, answer: answer.to_string() });
             }
             next = connection.next_answer()?;
