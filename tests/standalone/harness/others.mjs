@@ -23,6 +23,11 @@ export async function poll(server, channel, { token, ...query } = {}) {
   return request(server, `/v1/channels/${encodeURIComponent(channel)}?${new URLSearchParams(query)}`, { token });
 }
 
+/** Deletes what is kept of a channel, as clients of PubNub do. */
+export async function forget(server, channel) {
+  await request(server, `/v3/history/sub-key/demo/channel/${encodeURIComponent(channel)}?uuid=other`, { method: 'DELETE' });
+}
+
 async function request(server, path, { method = 'GET', body, token, type }) {
   const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(body !== undefined && { 'Content-Type': type }) };
   const response = await within(fetch(`${server.url}${path}`, { method, body, headers }), `answer to ${method} ${path}`);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { next, record, until } from '../../clients/harness/deadline.mjs';
 import { Proxy } from '../../clients/harness/proxy.mjs';
-import { V1, publish } from '../harness/others.mjs';
+import { V1, forget, publish } from '../harness/others.mjs';
 import { Server } from '../harness/server.mjs';
 import { connect, connect2, connected, ok, open, problem } from '../harness/sockets.mjs';
 import { ALL, org, token } from '../harness/tokens.mjs';
@@ -189,6 +189,24 @@ test('what came of the past does not bring back what was live before it', async 
     listener.heard.map(([value]) => value),
     ['l1', 'l2', 'p1', 'p2', 'l after cut', 'p after cut', 'l after kill', 'p after kill'],
   );
+});
+
+test('what was heard is not sent again when the last of it has been deleted', async (t) => {
+  const server = await Server.start(t, RECOVERY);
+  await say(server, 'kept', 'k1');
+  await say(server, 'deleted', 'd1');
+  const listener = await Listener.meet(t, server);
+  const channels = ['kept', 'deleted'].map((channel) => ({ channel, since: '0' }));
+  await ok(listener.socket, 'subscribe', channels);
+  assert.deepEqual(await listener.hears('d1'), ['k1', 'd1']);
+  await listener.goesAway();
+  await forget(server, 'deleted');
+  await say(server, 'kept', 'k2');
+  // Nobody can tell any more whether d1 came of the past of its channel or was live before that.
+  assert.equal(await listener.comesBack(), false);
+  await ok(listener.socket, 'subscribe', 'kept');
+  await say(server, 'kept', 'k3');
+  assert.deepEqual(await listener.hears('k3'), ['k1', 'd1', 'k3']);
 });
 
 test('events without a position do not spoil it', async (t) => {

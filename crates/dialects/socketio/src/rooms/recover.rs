@@ -68,15 +68,24 @@ pub(crate) async fn restore(
 ) -> Option<Missed> {
     let (node, client) = (socket.io().node(), connection.client());
     let rooms = earlier_rooms(socket, rooms)?;
-    let got = match got(node, socket.caller(), &rooms, begun, offset).await {
-        Ok(got) => got,
+    let implied = {
+        let mut set = socket.room_set().lock();
+        set.own = own(socket);
+        implied_channels(socket, &set)
+    };
+    let got = match got(node, socket.caller(), &rooms, &implied, begun, offset).await {
+        Ok(Some(got)) => got,
+        Ok(None) => {
+            tracing::debug!("what a client has got is not kept any more");
+            return None;
+        }
         Err(error) => {
             tracing::debug!(%error, "it is not known what a client has got");
             return None;
         }
     };
     let begun = Begun { since: got.in_implied(begun.since), offset };
-    let wants = enter_rooms(socket, rooms, &got, begun.since);
+    let wants = enter_rooms(socket, rooms, &implied, &got, begun.since);
     let channels: Vec<_> = wants.iter().map(|want| Arc::clone(&want.channel)).collect();
     let mut listening = match client.attach_all(wants).await {
         Ok(listening) => listening,
@@ -156,30 +165,54 @@ enum Got {
 ///
 /// Positions rise in what it was sent, but for where it began to listen to a channel from an earlier one on: what came of that stands
 /// behind what was live before. Whether the last event is of the one or the other is what its channel says.
+///
+/// None if none of the channels has that event any more: what was deleted or has expired may have been of the one or the other, and a
+/// guess would lose messages or send them twice.
 async fn got(
     node: &Arc<Node>,
     caller: &Caller,
     rooms: &[EarlierRoom],
+    implied: &[Arc<ChannelId>],
     begun: Begun,
     offset: Option<Position>,
-) -> Result<Got, ReadError> {
-    let Some(offset) = offset.filter(|offset| begun.offset != Some(*offset)) else { return Ok(Got::Nothing) };
+) -> Result<Option<Got>, ReadError> {
+    let Some(offset) = offset.filter(|offset| begun.offset != Some(*offset)) else {
+        return Ok(Some(Got::Nothing));
+    };
     let server = Caller::server(caller.org.clone(), Arc::clone(&caller.limits));
+    let (mut caught_up, mut live) = (Vec::new(), Vec::from_iter(implied.iter().cloned()));
     for EarlierRoom { room, .. } in rooms {
-        let Some(catch_up) = room.catch_up.filter(|one| room.since < offset && offset <= one.until) else {
-            continue;
-        };
-        let presence = room.asked.as_ref().filter(|asked| asked.presence);
-        let presence = presence.map(|asked| Arc::new(asked.channel.presence()));
-        for channel in std::iter::once(&room.channel).chain(&presence) {
-            let before = Window::After(Position(offset.0.saturating_sub(1)));
-            let found = node.history(&server, channel, before, 1).await?;
-            if found.publications.first().is_some_and(|first| first.position == offset) {
-                return Ok(Got::CatchUp { last: offset, catch_up });
-            }
+        match room.catch_up.filter(|one| room.since < offset && offset <= one.until) {
+            Some(catch_up) => caught_up.extend(room.channels().map(|channel| (channel, catch_up))),
+            None => live.extend(room.channels()),
         }
     }
-    Ok(Got::Live(offset))
+    if caught_up.is_empty() {
+        return Ok(Some(Got::Live(offset)));
+    }
+    for (channel, catch_up) in caught_up {
+        if is_on(node, &server, &channel, offset).await? {
+            return Ok(Some(Got::CatchUp { last: offset, catch_up }));
+        }
+    }
+    for channel in live {
+        if is_on(node, &server, &channel, offset).await? {
+            return Ok(Some(Got::Live(offset)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a channel has an event at a position.
+async fn is_on(
+    node: &Arc<Node>,
+    server: &Caller,
+    channel: &Arc<ChannelId>,
+    position: Position,
+) -> Result<bool, ReadError> {
+    let before = Window::After(Position(position.0.saturating_sub(1)));
+    let found = node.history(server, channel, before, 1).await?;
+    Ok(found.publications.first().is_some_and(|first| first.position == position))
 }
 
 impl Got {
@@ -204,10 +237,14 @@ impl Got {
 }
 
 /// Puts the rooms into the socket's set, and says what it wants of their channels and of those that it listens to in any case.
-fn enter_rooms(socket: &Socket, rooms: Vec<EarlierRoom>, got: &Got, implied_since: Position) -> Vec<Want> {
+fn enter_rooms(
+    socket: &Socket,
+    rooms: Vec<EarlierRoom>,
+    implied: &[Arc<ChannelId>],
+    got: &Got,
+    implied_since: Position,
+) -> Vec<Want> {
     let mut set = socket.room_set().lock();
-    set.own = own(socket);
-    let implied = implied_channels(socket, &set);
     let plain = |channel: &Arc<ChannelId>, since| {
         Asked::plain(Arc::clone(channel)).want(Since::After(since), socket.format())
     };

@@ -37,6 +37,13 @@ impl Room {
     pub(super) fn joined(channel: &Arc<ChannelId>, since: Position) -> Room {
         Room { channel: Arc::clone(channel), since, asked: None, catch_up: None }
     }
+
+    /// Where what is sent to it comes from.
+    pub(super) fn channels(&self) -> impl Iterator<Item = Arc<ChannelId>> {
+        let presence = self.asked.as_ref().filter(|asked| asked.presence);
+        let presence = presence.map(|asked| Arc::new(asked.channel.presence()));
+        std::iter::once(Arc::clone(&self.channel)).chain(presence)
+    }
 }
 
 /// Whether being in a room means to listen to its channel.
