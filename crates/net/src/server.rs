@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -133,6 +134,9 @@ impl Server {
         let counted = Arc::new(Addresses::new(settings.addresses.clone()));
         let (settings, endpoint) = (Arc::new(settings), Arc::new(endpoint));
         let mut threads = Vec::new();
+        // Held by each worker but the first, for as long as it runs.
+        let (runs, others) = tokio::sync::mpsc::channel::<Infallible>(1);
+        let mut others = Some(others);
         for index in 0..workers.len() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let poll = mio::Poll::new()?;
@@ -141,7 +145,8 @@ impl Server {
             let (workers, endpoint) = (workers.clone(), Arc::clone(&endpoint));
             // The first worker accepts for all, and watches the time.
             let bound = if index == 0 { std::mem::take(&mut bound) } else { Vec::new() };
-            let timers = (index == 0).then(|| Arc::clone(&timers));
+            let timers = others.take().map(|others| (Arc::clone(&timers), others));
+            let runs = (index > 0).then(|| runs.clone());
             let work = move || {
                 let _last_resort = AbortOnPanic;
                 let worker = Worker::new(WorkerId(index as u16), node, settings, workers, counted, registry);
@@ -149,16 +154,22 @@ impl Server {
                 let local = tokio::task::LocalSet::new();
                 local.block_on(&runtime, async {
                     let endpoint = Rc::new(endpoint(&worker));
-                    if let Some(timers) = timers {
+                    let others = timers.map(|(timers, others)| {
                         tokio::task::spawn_local(watch_time(Arc::clone(worker.node()), timers));
-                    }
+                        others
+                    });
                     match Turns::new(worker.clone(), endpoint, poll, bound) {
                         Ok(turns) => turns.run().await,
                         Err(error) => tracing::error!(%error, "cannot start a worker"),
                     }
+                    worker.0.mailbox.end();
+                    // What the others' clients wait for may end by the clock.
+                    if let Some(mut others) = others {
+                        others.recv().await;
+                    }
                 });
-                worker.0.mailbox.end();
                 worker.drop_extensions();
+                drop(runs);
             };
             threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(work)?);
         }
