@@ -5,56 +5,9 @@
 // CHROMIUM names a browser, /usr/bin/chromium if none. EXP_PYTHON names a Python 2.7, EXP_PYTHONPATH the directory that has what
 // python/requirements.txt names; without them, what needs Python is skipped, and the last lines say so.
 
-import { readdirSync } from 'node:fs';
-import path from 'node:path';
-import { run } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runSuites } from '../support/suites.mjs';
 import { MISSING } from './harness/python.mjs';
 
-const FILES_AT_ONCE = 3;
-const FILE_MS = 120_000;
-const suites = fileURLToPath(new URL('suites', import.meta.url));
-const texts = process.argv.length > 2 ? process.argv.slice(2) : [''];
-const files = readdirSync(suites).filter((file) => file.endsWith('.test.mjs') && texts.some((text) => file.includes(text)));
-
-const counts = new Map(files.map((file) => [file, { passed: 0, failed: 0, skipped: 0 }]));
-const begun = performance.now();
-const durations = new Map();
-const events = run({ files: files.map((file) => path.join(suites, file)), concurrency: FILES_AT_ONCE, timeout: FILE_MS });
-events.on('test:pass', (event) => count(event, event.skip === undefined ? 'passed' : 'skipped'));
-events.on('test:fail', (event) => {
-  // A group fails with what is in it, which has been told.
-  if (event.details.error?.failureType === 'subtestsFailed') return;
-  count(event, 'failed');
-  const cause = event.details.error?.cause ?? event.details.error;
-  console.log(`FAILED ${path.basename(event.file ?? event.name)}:${event.line ?? ''} ${event.name}`);
-  console.log(String(cause?.stack ?? cause).replace(/^/gm, '    '));
-});
-for (const end of ['test:pass', 'test:fail']) {
-  // Each file has one group at its top.
-  events.on(end, ({ file, name, details, nesting }) => {
-    if (nesting === 0) durations.set(path.basename(file ?? name), details.duration_ms);
-  });
-}
-events.on('test:stderr', ({ message }) => process.stderr.write(message));
-
-function count({ file, name, details }, how) {
-  const of = counts.get(path.basename(file ?? name));
-  if (of && (details.type !== 'suite' || how !== 'passed')) of[how] += 1;
-}
-
-for await (const _ of events);
-let failed = 0;
-for (const [file, of] of counts) {
-  const parts = Object.entries(of).filter(([, number]) => number > 0);
-  const summary = parts.map(([how, number]) => `${number} ${how}`).join(', ') || 'NOTHING RAN';
-  console.log(`  ${file}: ${summary} in ${seconds(durations.get(file) ?? 0)}`);
-  failed += of.failed + (parts.length === 0 ? 1 : 0);
-}
-console.log(seconds(performance.now() - begun));
+await runSuites(fileURLToPath(new URL('suites', import.meta.url)), { filesAtOnce: 3, fileMs: 120_000, mayLeaveOut: true });
 if (MISSING) console.log(`SKIPPED: all that needs Python, because ${MISSING}`);
-process.exitCode = failed > 0 || files.length === 0 ? 1 : 0;
-
-function seconds(ms) {
-  return `${(ms / 1000).toFixed(1)} s`;
-}

@@ -46,9 +46,10 @@ impl Peers {
             command
         };
         Ok(match subject {
-            Subject::Tungstenite | Subject::Rumqttd | Subject::SocketioxideNoDelay => {
+            Subject::Tungstenite | Subject::SocketioxideNoDelay => {
                 (with(&self.program(subject), &[]), Announced::OnOutput)
             }
+            Subject::Rumqttd => (with(&self.program(subject), &[&port_text]), Announced::AtPort(port)),
             Subject::Socketioxide => (with(&self.program(subject), &["--as-it-comes"]), Announced::OnOutput),
             Subject::NodeWs => (self.node("ws.mjs"), Announced::OnOutput),
             Subject::NodeSocketIo => (self.node("socketio.mjs"), Announced::OnOutput),

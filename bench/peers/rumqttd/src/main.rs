@@ -1,18 +1,18 @@
 //! The MQTT broker rumqttd as a program: one listener for MQTT 3.1.1, limits that no load reaches, and otherwise as its own
 //! configuration file has it.
 //!
-//! Says where it listens on standard output, and serves until it is ended.
+//! `rumqttd-peer PORT` listens there on 127.0.0.1, and serves until it is ended.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use rumqttd::{Broker, Config};
 use serde_json::json;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // It does not say which port it got, so it is told one that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let port = std::env::args().nth(1).ok_or("name the port to listen on")?.parse()?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let config: Config = serde_json::from_value(json!({
         "id": 0,
         "router": {
@@ -36,6 +36,5 @@ fn main() -> Result<(), Box<dyn Error>> {
             },
         },
     }))?;
-    println!("listening on http://{address}");
     Ok(Broker::new(config).start()?)
 }

@@ -22,7 +22,8 @@ static AT_ONCE: Semaphore = Semaphore::const_new(2);
 pub(crate) async fn list(request: Request) -> Answer {
     check_admin(&request.caller)?;
     let (node, caller) = (Arc::clone(request.node()), Arc::clone(&request.caller));
-    let listed = aside(move || node.credentials(&caller).map(|credentials| list_json(&credentials))).await?;
+    let listed =
+        in_turn(move || node.credentials(&caller).map(|credentials| list_json(&credentials))).await?;
     Ok(json(StatusCode::OK, listed?))
 }
 
@@ -34,7 +35,7 @@ pub(crate) async fn add(request: Request, body: &mut RequestBody) -> Answer {
         Some(false) | None => Existing::Refuse,
     };
     let new = NewCredential::parse(&body.read(BODY_BYTES_MAX).await?)?;
-    let Made { credential, made_up } = aside(move || new.make()).await??;
+    let Made { credential, made_up } = in_turn(move || new.make()).await??;
     let secret = made_up.as_ref().map(|secret| secret.expose());
     let added = to_json(&Added { kind: credential.kind(), name: credential.name(), secret });
     request.node().add_credential(&request.caller, credential, existing).await?;
@@ -72,8 +73,8 @@ fn to_json(answer: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(answer).expect("lists of strings are JSON")
 }
 
-/// Does something that takes its time on a thread where that holds up nobody.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+/// Does something that takes its time, when it is its turn, on a thread where that holds up nobody.
+async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let turn = AT_ONCE.acquire().await.expect("it is never closed");
     let done = tokio::task::spawn_blocking(move || {
         // Whoever waits for it may be gone before it is done.
